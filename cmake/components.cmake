@@ -1,0 +1,23 @@
+# Turns the two ON | OFF | ONLY switches into what is built.
+foreach(switch IN ITEMS GGML_VIRTGPU GGML_VIRTGPU_BACKEND)
+    set_property(CACHE ${switch} PROPERTY STRINGS ON OFF ONLY)
+    if(NOT ${switch} MATCHES "^(ON|OFF|ONLY)$")
+        message(FATAL_ERROR "${switch} is '${${switch}}'; it takes ON, OFF or ONLY")
+    endif()
+endforeach()
+if(GGML_VIRTGPU STREQUAL "ONLY" AND GGML_VIRTGPU_BACKEND STREQUAL "ONLY")
+    message(FATAL_ERROR "Only one of GGML_VIRTGPU and GGML_VIRTGPU_BACKEND can be ONLY")
+endif()
+
+set(VIRTGPU_BUILD_FRONTEND OFF)
+if(GGML_VIRTGPU AND NOT GGML_VIRTGPU_BACKEND STREQUAL "ONLY" OR GGML_VIRTGPU STREQUAL "ONLY")
+    set(VIRTGPU_BUILD_FRONTEND ON)
+endif()
+set(VIRTGPU_BUILD_HOST OFF)
+if(GGML_VIRTGPU_BACKEND AND NOT GGML_VIRTGPU STREQUAL "ONLY" OR GGML_VIRTGPU_BACKEND STREQUAL "ONLY")
+    set(VIRTGPU_BUILD_HOST ON)
+endif()
+# The tests drive one side with the other.
+if(NOT VIRTGPU_BUILD_FRONTEND OR NOT VIRTGPU_BUILD_HOST)
+    set(VIRTGPU_TESTS OFF)
+endif()

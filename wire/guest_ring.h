@@ -1,0 +1,50 @@
+// The guest's end of a ring: requests in, replies out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "wire/ring_memory.h"
+
+namespace virtgpu::wire {
+
+struct Reply {
+    uint64_t sequence = 0;
+    protocol::Status status{};
+    std::vector<std::byte> payload;
+};
+
+// Not thread safe: the owner locks.
+class GuestRing {
+   public:
+    explicit GuestRing(RingMemory memory) : memory_(std::move(memory)) {}
+
+    // Largest payload that a request may have.
+    size_t largest_request() const;
+
+    // Writes a request and returns its sequence number. Fault::kRefused when it can never fit,
+    // nothing when there is no room now: the host has to take earlier requests first.
+    Result<std::optional<uint64_t>> send(protocol::Command command, uint64_t after,
+                                         std::span<const std::byte> payload);
+
+    // The next reply, if there is one.
+    Result<std::optional<Reply>> receive();
+    bool reply_ready() const;
+
+    // Whether the host needs a doorbell for what has been sent.
+    bool doorbell_needed() const;
+    // Says that the guest is about to sleep until `sequence` is done. Returns false when it is done
+    // already. The host then signals the ring when it is.
+    bool prepare_wait(uint64_t sequence);
+    void end_wait();
+
+   private:
+    RingMemory memory_;
+    uint64_t sent_ = 0;
+    uint64_t tail_ = 0;
+    uint64_t reply_head_ = 0;
+};
+
+}  // namespace virtgpu::wire
