@@ -1,0 +1,43 @@
+"""Where things are: the repository, the root folder with Debian's programs, and what the build made."""
+import functools
+import os
+import pathlib
+import subprocess
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+MODEL = REPOSITORY / "models/bard-q8_0.gguf"
+TRIPLET = "x86_64-linux-gnu"
+
+
+@functools.cache
+def root():
+    """The sysroot, or / on a machine whose own packages are new enough (tools/bootstrap/sysroot)."""
+    command = [REPOSITORY / "tools/bootstrap/sysroot", "--path"]
+    return pathlib.Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+
+
+def build_folder():
+    return pathlib.Path(os.environ.get("VIRTGPU_BUILD", REPOSITORY / "build/default")).resolve()
+
+
+def _built(variable, path):
+    return pathlib.Path(os.environ.get(variable, build_folder() / path)).resolve()
+
+
+def host_program():
+    return _built("VIRTGPU_HOST", "host/ggml-virtgpu-host")
+
+
+def frontend():
+    return _built("VIRTGPU_FRONTEND", "frontend/libggml-virtgpu.so")
+
+
+def command_for(program):
+    """The words that start a program of the root folder; `program` is a name in its usr/bin or a path."""
+    folder = root()
+    path = folder / "usr/bin" / program  # an absolute `program` replaces the folder
+    if folder == pathlib.Path("/"):
+        return [str(path)]
+    libraries = folder / "usr/lib" / TRIPLET
+    search = ":".join(str(libraries / part) for part in ("", "llama", "pulseaudio"))
+    return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", search, str(path)]
