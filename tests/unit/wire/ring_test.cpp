@@ -1,0 +1,169 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "tests/unit/wire/test_region.h"
+#include "wire/guest_ring.h"
+#include "wire/host_ring.h"
+
+namespace virtgpu::wire {
+namespace {
+
+using protocol::Command;
+using protocol::RingHeader;
+using protocol::Status;
+
+constexpr uint32_t kCapacity = RingMemory::kSmallestCapacity;
+
+class RingTest : public testing::Test {
+   protected:
+    RingTest() : regions_(make_shared_region(RingMemory::bytes_needed(kCapacity, kCapacity))) {}
+
+    static RingMemory memory(const std::shared_ptr<Region>& region) {
+        return RingMemory::create(region, kCapacity, kCapacity).value();
+    }
+    void guest_writes(size_t offset, uint64_t value) {
+        ASSERT_TRUE(regions_.first->copy_in(offset, std::as_bytes(std::span(&value, 1))));
+    }
+
+    std::pair<std::shared_ptr<Region>, std::shared_ptr<Region>> regions_;
+    GuestRing guest_{memory(regions_.first)};
+    HostRing host_{memory(regions_.second)};
+};
+
+std::vector<std::byte> pattern(size_t size, uint64_t seed) {
+    std::vector<std::byte> bytes(size);
+    for (size_t i = 0; i < size; ++i)
+        bytes[i] = static_cast<std::byte>(seed * 31 + i);
+    return bytes;
+}
+
+TEST_F(RingTest, RequestsAndRepliesArriveInOrderThroughManyWraps) {
+    for (uint64_t i = 1; i <= 1000; ++i) {
+        const auto sent = pattern((i * 37) % 1500, i);
+        ASSERT_EQ(guest_.send(Command::kHello, i - 1, sent).value().value(), i);
+        const auto request = host_.next().value().value();
+        EXPECT_EQ(request.sequence, i);
+        EXPECT_EQ(request.after, i - 1);
+        ASSERT_EQ(request.payload, sent);
+
+        const auto answered = pattern((i * 53) % 1500, i + 7);
+        ASSERT_TRUE(host_.reply(i, Status::kOk, answered));
+        host_.complete(i);
+        const auto reply = guest_.receive().value().value();
+        EXPECT_EQ(reply.sequence, i);
+        ASSERT_EQ(reply.payload, answered);
+    }
+}
+
+TEST_F(RingTest, AFullRingTakesNothingUntilTheHostReads) {
+    const auto payload = pattern(1000, 1);
+    int sent = 0;
+    while (guest_.send(Command::kHello, 0, payload).value())
+        ++sent;
+    EXPECT_EQ(sent, 4);
+    ASSERT_TRUE(host_.next().value());
+    EXPECT_TRUE(guest_.send(Command::kHello, 0, payload).value());
+}
+
+TEST_F(RingTest, ARequestThatCanNeverFitIsRefused) {
+    EXPECT_FALSE(guest_.send(Command::kHello, 0, pattern(kCapacity, 1)));
+    EXPECT_TRUE(guest_.send(Command::kHello, 0, pattern(guest_.largest_request(), 1)).value());
+    EXPECT_TRUE(host_.next().value());
+}
+
+TEST_F(RingTest, TheHostRefusesTailsThatMakeNoSense) {
+    for (const uint64_t tail : {uint64_t{kCapacity} + 8, UINT64_MAX, uint64_t{8}}) {
+        guest_writes(RingHeader::kRequestTail, tail);
+        EXPECT_EQ(host_.next().error().fault(), Fault::kPeer) << tail;
+    }
+}
+
+TEST_F(RingTest, TheHostRefusesRecordsLargerThanWhatIsThere) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, pattern(8, 1)).value());
+    for (const uint64_t size : {0U, 15U, 25U, 4096U, UINT32_MAX}) {
+        guest_writes(RingHeader::kSize, size);
+        EXPECT_EQ(host_.next().error().fault(), Fault::kPeer) << size;
+    }
+}
+
+TEST_F(RingTest, TheHostKeepsItsOwnPositions) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, pattern(8, 1)).value());
+    ASSERT_TRUE(host_.next().value());
+    guest_writes(RingHeader::kRequestHead, 12345);
+    EXPECT_FALSE(host_.next().value()) << "nothing new, whatever the shared word says";
+}
+
+TEST_F(RingTest, AGuestThatReadsNoRepliesIsAtFault) {
+    const auto payload = pattern(2000, 1);
+    ASSERT_TRUE(host_.reply(1, Status::kOk, payload));
+    ASSERT_TRUE(host_.reply(2, Status::kOk, payload));
+    EXPECT_EQ(host_.reply(3, Status::kOk, payload).error().fault(), Fault::kPeer);
+    guest_writes(RingHeader::kReplyHead, UINT64_MAX);
+    EXPECT_EQ(host_.reply(3, Status::kOk, payload).error().fault(), Fault::kPeer);
+}
+
+TEST_F(RingTest, TheHostIsToldWhoWaits) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    ASSERT_TRUE(host_.next().value());
+    EXPECT_TRUE(guest_.prepare_wait(1));
+    EXPECT_TRUE(host_.complete(1));
+    guest_.end_wait();
+    EXPECT_FALSE(guest_.prepare_wait(1)) << "done already";
+    EXPECT_FALSE(host_.complete(2)) << "nobody waits";
+}
+
+TEST_F(RingTest, ASleepingHostNeedsADoorbell) {
+    EXPECT_FALSE(guest_.doorbell_needed());
+    EXPECT_TRUE(host_.prepare_sleep());
+    EXPECT_TRUE(guest_.doorbell_needed());
+    host_.end_sleep();
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_FALSE(host_.prepare_sleep()) << "there is work";
+    EXPECT_FALSE(guest_.doorbell_needed());
+}
+
+TEST_F(RingTest, TwoThreadsExchangeManyRecords) {
+    constexpr uint64_t kCount = 20000;
+    std::thread host([this] {
+        for (uint64_t done = 0; done < kCount;) {
+            const auto request = host_.next().value();
+            if (!request) {
+                std::this_thread::yield();
+                continue;
+            }
+            done = request->sequence;
+            ASSERT_EQ(request->payload, pattern(request->sequence % 700, request->sequence));
+            ASSERT_TRUE(host_.reply(done, Status::kOk, request->payload));
+            host_.complete(done);
+        }
+    });
+    uint64_t sent = 0;
+    uint64_t received = 0;
+    while (received < kCount) {
+        if (sent < kCount && sent - received < 2 &&
+            guest_.send(Command::kHello, 0, pattern((sent + 1) % 700, sent + 1)).value())
+            ++sent;
+        if (const auto reply = guest_.receive().value()) {
+            ++received;
+            ASSERT_EQ(reply->sequence, received);
+            ASSERT_EQ(reply->payload, pattern(received % 700, received));
+        } else {
+            std::this_thread::yield();
+        }
+    }
+    host.join();
+}
+
+TEST(RingMemory, RefusesSizesThatDoNotFit) {
+    const auto region = make_shared_region(RingMemory::bytes_needed(4096, 4096)).first;
+    EXPECT_TRUE(RingMemory::create(region, 4096, 4096));
+    EXPECT_FALSE(RingMemory::create(region, 8192, 4096));
+    EXPECT_FALSE(RingMemory::create(region, 4096, 5000));
+    EXPECT_FALSE(RingMemory::create(region, 0, 4096));
+    EXPECT_FALSE(RingMemory::create(region, 4096, 1U << 31));
+}
+
+}  // namespace
+}  // namespace virtgpu::wire
