@@ -101,6 +101,8 @@ class Guest:
 
     def _start(self):
         self._logs.mkdir(parents=True, exist_ok=True)
+        for name in ("qemu.log", "console.log"):
+            (self._logs / name).unlink(missing_ok=True)
         accelerator = self._accelerator or acceleration.best(lambda seconds: boots_under_kvm(self._image, seconds))
         with _Listener(self._sockets.name, "commands") as commands, _Listener(self._sockets.name, "qmp") as qmp:
             command = [*qemu.command(), *self._options(accelerator, commands.path, qmp.path)]

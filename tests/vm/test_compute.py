@@ -1,0 +1,56 @@
+"""A guest computes on the host: the same text as natively, for one process, for two, and across a pause."""
+import time
+
+from harness import generation
+from workload import SHORT, assert_computes_like_native
+
+NODES_PERCENT = 90  # of llama.cpp's graph, at least, are computed by the host; the embedding lookup is not
+
+
+def test_the_guest_sees_the_hosts_device(guest):
+    finished = guest.run("llama-completion --list-devices")
+    assert finished.status == 0, finished.errors
+    assert "virtgpu" in finished.output
+
+
+def test_text_equals_native(guest):
+    assert_computes_like_native(guest)
+
+
+def test_the_host_computed_it(host, guest):
+    before = len(host.closed_contexts())
+    request = generation.Request(tokens=24, options=generation.TRACE)
+    finished = guest.run(request.guest_command())
+    assert finished.status == 0, finished.errors
+    contexts = host.closed_contexts()[before:]
+    graphs = sum(context["graphs"] for context in contexts)
+    nodes = sum(context["nodes"] for context in contexts)
+    assert graphs >= request.tokens
+    assert 100 * nodes >= NODES_PERCENT * graphs * generation.graph_nodes(finished.errors)
+
+
+def test_two_processes_at_once(guest):
+    requests = [generation.Request(tokens=64, prompt=prompt) for prompt in ("ROMEO:\n", "KING HENRY V:\n")]
+    jobs = [guest.start(request.guest_command()) for request in requests]
+    for request, job in zip(requests, jobs):
+        finished = job.wait(120)
+        assert finished.status == 0, finished.errors
+        assert finished.output == generation.native(request)
+
+
+def test_a_paused_machine_goes_on(guest):
+    request = generation.Request(tokens=400, options=("--ignore-eos",))
+    job = guest.start(request.guest_command())
+    time.sleep(1.5)  # past the start, into the computing
+    guest.pause()
+    time.sleep(3)
+    guest.resume()
+    finished = job.wait(120)
+    assert finished.status == 0, finished.errors
+    assert finished.output == generation.native(request)
+
+
+def test_many_processes_one_after_the_other_leave_nothing_behind(host, guest):
+    for _ in range(5):
+        assert_computes_like_native(guest, SHORT)
+    assert len(host.workers()) <= 1

@@ -1,0 +1,55 @@
+"""Text generation that has one right answer: the demo model at temperature 0, in the guest or on the host itself."""
+import dataclasses
+import functools
+import os
+import re
+import shlex
+import subprocess
+
+from harness import places
+
+PROMPT = "ROMEO:\n"
+GUEST_MODEL = f"/models/{places.MODEL.name}"
+GRAPH_NODES = re.compile(r"graph: nodes = (\d+)")
+SPEED = re.compile(r" eval time = .*?([\d.]+) tokens per second", re.MULTILINE)
+TRACE = ("-lv", "4")  # llama.cpp says how large its graphs are at this level
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    tokens: int
+    prompt: str = PROMPT
+    options: tuple = ()
+
+    def arguments(self, model):
+        # No repacking: the weights' layout would be another one than behind the virtual device, and with it the
+        # order of additions.
+        return ["-m", str(model), "-p", self.prompt, "-n", str(self.tokens), "--temp", "0", "--no-repack",
+                "-no-cnv", "--no-display-prompt", *self.options]
+
+    def guest_command(self):
+        """For the guest's shell, everything on the virtual device."""
+        return shlex.join(["llama-completion", *self.arguments(GUEST_MODEL), "-ngl", "99"])
+
+
+def graph_nodes(log):
+    """How many nodes llama.cpp's graph for this model has, by its own log at TRACE level."""
+    found = GRAPH_NODES.findall(log)
+    return max(map(int, found)) if found else None
+
+
+def tokens_per_second(log):
+    found = [match for line in log.splitlines() if "prompt" not in line for match in SPEED.findall(line)]
+    return float(found[-1]) if found else None
+
+
+@functools.cache
+def native(request, threads=None):
+    """What llama.cpp answers on this machine itself, on ggml's CPU backend, with as many threads as the host uses."""
+    command = [*places.command_for("llama-completion"), *request.arguments(places.MODEL), "--device", "none",
+               "-t", str(threads or os.cpu_count())]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            timeout=120, check=False)
+    if answer.returncode != 0:
+        raise RuntimeError(f"llama-completion failed on the host: {answer.stderr.decode(errors='replace')[-2000:]}")
+    return answer.stdout.decode("utf-8", errors="replace")
