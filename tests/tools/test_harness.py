@@ -18,7 +18,7 @@ def ends():
 
 def test_jobs_end_in_any_order(ends):
     channel, guest = ends
-    guest.sendall(b"ready x\nstarted 1 10\nstarted 2 20\n")
+    guest.sendall(b"started 1 10\nstarted 2 20\n")
     first, second = channel.start("a"), channel.start("b")
     assert (first.pid, second.pid) == (10, 20)
     guest.sendall(b"done 2 0 -b3V0 -\ndone 1 7 - -ZXJy\n")
@@ -43,6 +43,16 @@ def test_waiting_ends_when_the_machine_does(ends):
     guest.close()
     with pytest.raises(GuestGone):
         job.wait(1)
+
+
+def test_a_reboot_loses_the_jobs(ends):
+    channel, guest = ends
+    guest.sendall(b"started 1 10\n")
+    job = channel.start("a")
+    guest.sendall(b"ready again\n")
+    with pytest.raises(GuestGone, match="rebooted"):
+        job.wait(1)
+    assert channel.boots == 1
 
 
 def test_the_hosts_closing_line_is_understood():

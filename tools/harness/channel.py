@@ -28,9 +28,13 @@ class Job:
         self.command = command
         self.pid = None  # in the guest
         self.finished = None
+        self.is_lost = False  # to a reboot
 
     def wait(self, timeout):
-        self._channel.receive_until(lambda: self.finished, timeout, f"the end of `{self.command}` in the guest")
+        what = f"the end of `{self.command}` in the guest"
+        self._channel.receive_until(lambda: self.finished or self.is_lost, timeout, what)
+        if self.is_lost:
+            raise GuestGone(f"the machine rebooted while waiting for {what}")
         return self.finished
 
     def kill(self):
@@ -72,7 +76,10 @@ class Channel:
             if left <= 0:
                 raise Timeout(f"{what} did not come within {seconds} s")
             if select.select([self._connection], [], [], min(left, 0.5))[0]:
-                received = self._connection.recv(65536)
+                try:
+                    received = self._connection.recv(65536)
+                except ConnectionResetError:
+                    received = b""
                 if not received:
                     raise GuestGone(f"the machine ended while waiting for {what}")
                 self._take(received)
@@ -90,6 +97,8 @@ class Channel:
         verb, arguments = words[0], words[1:]
         if verb.endswith("ready"):  # the port's first bytes after a reset can be noise
             self.boots += 1
+            for job in self._jobs.values():
+                job.is_lost = True
             self._jobs.clear()
         elif verb == "started" and int(arguments[0]) in self._jobs:
             self._jobs[int(arguments[0])].pid = int(arguments[1])

@@ -1,0 +1,81 @@
+"""Who is measured: llama-bench on the host's own backend, through us, and through ggml-rpc."""
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+
+from harness import places, processes
+from harness.host import HostProgram
+
+SECONDS = 300  # for one llama-bench
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    model: pathlib.Path
+    prompt: int   # tokens of the prompt test, pp
+    generate: int  # tokens of the generation test, tg
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    name: str
+    arguments: tuple = ()
+    environment: tuple = ()  # pairs
+
+    def measure(self, workload, threads):
+        """Tokens per second by test, as {"pp64": …, "tg64": …}."""
+        command = [*places.command_for("llama-bench"), "-m", str(workload.model), "-p", str(workload.prompt),
+                   "-n", str(workload.generate), "-t", str(threads), "-r", "1", "-o", "json", *self.arguments]
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False,
+                                  cwd=places.backends(), env={**os.environ, **dict(self.environment)})
+        if finished.returncode != 0:
+            raise RuntimeError(f"llama-bench for {self.name} failed: {finished.stderr[-2000:]}")
+        return {_test_name(row): row["avg_ts"] for row in json.loads(finished.stdout)}
+
+
+def _test_name(row):
+    return f"pp{row['n_prompt']}" if row["n_prompt"] else f"tg{row['n_gen']}"
+
+
+def native():
+    # Weights where the remote backends have them: not repacked.
+    return Contender("native", ("-ngl", "0", "--device", "none", "--no-repack", "1"))
+
+
+@contextlib.contextmanager
+def virtgpu(threads, logs):
+    with tempfile.TemporaryDirectory(prefix="virtgpu-bench-") as folder:
+        path = pathlib.Path(folder) / "container"
+        with HostProgram(logs, threads=threads, arguments=("--listen", path)):
+            yield Contender("virtgpu", ("-ngl", "99", "--device", "virtgpu0"),
+                            (("GGML_VIRTGPU_SOCKET", str(path)), ("GGML_BACKEND_PATH", str(places.frontend()))))
+
+
+@contextlib.contextmanager
+def rpc(threads, logs):
+    port = _free_port()
+    server = processes.start([*places.command_for(places.root() / "usr/libexec" / places.TRIPLET /
+                                                  "llama/bin/ggml-rpc-server"),
+                              "-H", "127.0.0.1", "-p", port, "-t", threads], pathlib.Path(logs) / "rpc.log",
+                             folder=places.backends())
+    try:
+        processes.wait_until(lambda: _accepts(port), 20, "the start of ggml-rpc-server")
+        yield Contender("ggml-rpc", ("-ngl", "99", "--rpc", f"127.0.0.1:{port}", "--device", "RPC0"))
+    finally:
+        processes.end(server)
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _accepts(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
