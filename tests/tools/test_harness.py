@@ -18,8 +18,10 @@ def ends():
 
 def test_jobs_end_in_any_order(ends):
     channel, guest = ends
-    guest.sendall(b"started 1 10\nstarted 2 20\n")
-    first, second = channel.start("a"), channel.start("b")
+    guest.sendall(b"started 1 10\n")
+    first = channel.start("a")
+    guest.sendall(b"started 2 20\n")
+    second = channel.start("b")
     assert (first.pid, second.pid) == (10, 20)
     guest.sendall(b"done 2 0 -b3V0 -\ndone 1 7 - -ZXJy\n")
     assert second.wait(1) == Finished(0, "out", "")

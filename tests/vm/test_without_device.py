@@ -18,7 +18,11 @@ def test_no_device_is_listed(guest):
 
 
 def test_the_guests_cpu_computes(guest):
-    finished = guest.run(SHORT.guest_command())
+    finished = guest.run(SHORT.guest_command(device=None))
     assert finished.status == 0, finished.errors
     assert finished.output.strip()
     assert "virtgpu" not in finished.errors.lower().replace("libggml-virtgpu.so", ""), "silent without a device"
+
+
+def test_asking_for_the_device_is_an_error(guest):
+    assert guest.run(SHORT.guest_command()).status == 1

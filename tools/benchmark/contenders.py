@@ -32,7 +32,7 @@ class Contender:
         command = [*places.command_for("llama-bench"), "-m", str(workload.model), "-p", str(workload.prompt),
                    "-n", str(workload.generate), "-t", str(threads), "-r", "1", "-o", "json", *self.arguments]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False,
-                                  cwd=places.backends(), env={**os.environ, **dict(self.environment)})
+                                  env={**os.environ, **dict(self.environment)})
         if finished.returncode != 0:
             raise RuntimeError(f"llama-bench for {self.name} failed: {finished.stderr[-2000:]}")
         return {_test_name(row): row["avg_ts"] for row in json.loads(finished.stdout)}
@@ -44,7 +44,7 @@ def _test_name(row):
 
 def native():
     # Weights where the remote backends have them: not repacked.
-    return Contender("native", ("-ngl", "0", "--device", "none", "--no-repack", "1"))
+    return Contender("native", ("-ngl", "0", "--device", "none", "--repack", "0"))
 
 
 @contextlib.contextmanager
@@ -61,8 +61,7 @@ def rpc(threads, logs):
     port = _free_port()
     server = processes.start([*places.command_for(places.root() / "usr/libexec" / places.TRIPLET /
                                                   "llama/bin/ggml-rpc-server"),
-                              "-H", "127.0.0.1", "-p", port, "-t", threads], pathlib.Path(logs) / "rpc.log",
-                             folder=places.backends())
+                              "-H", "127.0.0.1", "-p", port, "-t", threads], pathlib.Path(logs) / "rpc.log")
     try:
         processes.wait_until(lambda: _accepts(port), 20, "the start of ggml-rpc-server")
         yield Contender("ggml-rpc", ("-ngl", "99", "--rpc", f"127.0.0.1:{port}", "--device", "RPC0"))

@@ -12,6 +12,7 @@ PROMPT = "ROMEO:\n"
 GUEST_MODEL = f"/models/{places.MODEL.name}"
 GRAPH_NODES = re.compile(r"graph: nodes = (\d+)")
 SPEED = re.compile(r" eval time = .*?([\d.]+) tokens per second", re.MULTILINE)
+DEVICE = "virtgpu0"
 TRACE = ("-lv", "4")  # llama.cpp says how large its graphs are at this level
 
 
@@ -27,9 +28,13 @@ class Request:
         return ["-m", str(model), "-p", self.prompt, "-n", str(self.tokens), "--temp", "0", "--no-repack",
                 "-no-cnv", "--no-display-prompt", *self.options]
 
-    def guest_command(self):
-        """For the guest's shell, everything on the virtual device."""
-        return shlex.join(["llama-completion", *self.arguments(GUEST_MODEL), "-ngl", "99"])
+    def guest_command(self, device=DEVICE):
+        """For the guest's shell, everything on `device`: llama.cpp refuses to start when there is none of that name.
+
+        With None llama.cpp takes what it finds, be it the guest's own CPU.
+        """
+        choice = ["--device", device] if device else []
+        return shlex.join(["llama-completion", *self.arguments(GUEST_MODEL), "-ngl", "99", *choice])
 
 
 def graph_nodes(log):

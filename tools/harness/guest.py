@@ -11,7 +11,12 @@ MEMORY = "2G"
 BOOT_SECONDS = 90  # a loaded machine under TCG; the usual time is 5
 
 
-def boots_under_kvm(image, seconds):
+def best_accelerator(image):
+    """"kvm" when the guest boots with it on this machine, else "tcg"; tried once, then known."""
+    return acceleration.best(lambda seconds: _boots_under_kvm(image, seconds))
+
+
+def _boots_under_kvm(image, seconds):
     with tempfile.TemporaryDirectory(prefix="virtgpu-kvm-") as logs:
         try:
             with Guest(image, logs, accelerator="kvm", boot_seconds=seconds):
@@ -103,7 +108,7 @@ class Guest:
         self._logs.mkdir(parents=True, exist_ok=True)
         for name in ("qemu.log", "console.log"):
             (self._logs / name).unlink(missing_ok=True)
-        accelerator = self._accelerator or acceleration.best(lambda seconds: boots_under_kvm(self._image, seconds))
+        accelerator = self._accelerator or best_accelerator(self._image)
         with _Listener(self._sockets.name, "commands") as commands, _Listener(self._sockets.name, "qmp") as qmp:
             command = [*qemu.command(), *self._options(accelerator, commands.path, qmp.path)]
             self._process = processes.start(command, self._logs / "qemu.log")

@@ -1,0 +1,49 @@
+# What there is to do with this repository; `make help` lists it. The work itself is in CMake and in tools/.
+
+BUILD     := build/default
+JOBS      := $(shell nproc)
+# What the demo needs of the build; the tests are not among it.
+DEMO      := ggml-virtgpu ggml-virtgpu-backend ggml-virtgpu-worker ggml-virtgpu-host
+# The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
+SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
+
+export QEMU
+
+.PHONY: help setup configure build test demo bench format lint generate clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## apt packages, and Debian's newer ggml, llama.cpp and QEMU in .sysroot/
+	@tools/bootstrap/install-packages
+	@tools/bootstrap/sysroot
+
+configure: setup
+	@cmake --preset default -DVIRTGPU_SYSROOT=$(SYSROOT) >$(BUILD).configure.log 2>&1 \
+	    || { cat $(BUILD).configure.log; exit 1; }
+
+build: configure ## both sides and the tests
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build ## everything, in virtual machines as well
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
+	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
+	@tools/demo
+
+bench: build ## what remoting costs
+	@tools/bench
+
+format: ## clang-format over all C++
+	@tools/format
+
+lint: configure ## clang-tidy, clang-format, shellcheck
+	@tools/lint $(BUILD)
+
+generate: ## the code that follows from protocol/ggmlremoting_functions.yaml
+	@/usr/bin/python3 protocol/regenerate_remoting.py
+
+clean: ## what was built; the sysroot stays
+	rm -rf build
