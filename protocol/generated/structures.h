@@ -187,6 +187,8 @@ enum class ApirType : int32_t {
 };
 inline constexpr uint32_t kCapsetApir = 10;
 inline constexpr uint32_t kCapsetVenus = 4;
+// First reserved word of our capset, "VGPU": tells our host from another one with the same capset id.
+inline constexpr uint32_t kCapsetMagic = 0x55504756;
 // Return codes of HANDSHAKE and of a FORWARD that was carried out.
 inline constexpr uint32_t kApirHandshakeCode = 0xab1e;
 inline constexpr uint32_t kApirForwardSuccess = 4;
