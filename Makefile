@@ -20,6 +20,7 @@ setup: ## apt packages, and Debian's newer ggml, llama.cpp and QEMU in .sysroot/
 	@tools/bootstrap/sysroot
 
 configure: setup
+	@mkdir -p build
 	@cmake --preset default -DVIRTGPU_SYSROOT=$(SYSROOT) >$(BUILD).configure.log 2>&1 \
 	    || { cat $(BUILD).configure.log; exit 1; }
 
