@@ -1,0 +1,142 @@
+#include "backend/validate/graph.h"
+
+namespace virtgpu::validate {
+
+namespace {
+
+// Turns "position plus one, 0 for none" into a position before `position`.
+Result<std::optional<uint32_t>> earlier(uint32_t reference, size_t position) {
+    if (reference == 0)
+        return std::optional<uint32_t>();
+    // ggml issue 25299 and cycles: a reference forward, to itself or to nothing.
+    if (reference - 1 >= position)
+        return wire::fail(Fault::kPeer, "tensor {} refers to tensor {}", position, reference - 1);
+    return std::optional(reference - 1);
+}
+
+class GraphValidator {
+ public:
+    GraphValidator(const TensorValidator& validator, Placement placement)
+        : validator_(validator), placement_(placement) {}
+
+    Result<ValidGraph> check(std::span<const protocol::GraphTensor> tensors,
+                             const std::vector<uint32_t>& nodes);
+
+ private:
+    Result<ValidGraphTensor> check_tensor(const protocol::GraphTensor& tensor, bool is_node) const;
+    Result<void> check_sources(const ValidGraphTensor& node) const;
+    Result<void> check_view(const ValidGraphTensor& view) const;
+    void mark_outside_uses(std::span<const protocol::GraphTensor> tensors);
+
+    const TensorValidator& validator_;
+    Placement placement_;
+    ValidGraph graph_;
+};
+
+Result<ValidGraph> GraphValidator::check(std::span<const protocol::GraphTensor> tensors,
+                                         const std::vector<uint32_t>& nodes) {
+    graph_.tensors.reserve(tensors.size());
+    auto next_node = nodes.begin();
+    for (const protocol::GraphTensor& tensor : tensors) {
+        const bool is_node = next_node != nodes.end() && *next_node == graph_.tensors.size();
+        if (is_node)
+            ++next_node;
+        graph_.tensors.push_back(TRY(check_tensor(tensor, is_node)));
+    }
+    // Not ascending, given twice, or past the end.
+    if (next_node != nodes.end())
+        return wire::fail(Fault::kPeer, "node {} is out of order or names no tensor", *next_node);
+    graph_.nodes = nodes;
+    mark_outside_uses(tensors);
+    return std::move(graph_);
+}
+
+Result<ValidGraphTensor> GraphValidator::check_tensor(const protocol::GraphTensor& tensor,
+                                                      bool is_node) const {
+    ValidGraphTensor valid;
+    const size_t position = graph_.tensors.size();
+    valid.tensor = TRY(validator_.check(tensor.tensor, placement_));
+    for (size_t i = 0; i < valid.sources.size(); ++i)
+        valid.sources[i] = TRY(earlier(tensor.source[i], position));
+    valid.view_source = TRY(earlier(tensor.view_source, position));
+    valid.view_offset = tensor.view_offset;
+    TRY(check_view(valid));
+    if (is_node) {
+        TRY(check_sources(valid));
+    } else {
+        // What is no node of this graph is never computed here, or it would be computed a second
+        // time on memory that has been reused since.
+        valid.tensor.op = validator_.vocabulary().leaf_op();
+        valid.tensor.kind = OpKind::kNone;
+        valid.sources.fill(std::nullopt);
+    }
+    return valid;
+}
+
+Result<void> GraphValidator::check_sources(const ValidGraphTensor& node) const {
+    const OpRules& rules = validator_.vocabulary().rules(node.tensor.op);
+    for (uint32_t i = 0; i < rules.required_sources; ++i)
+        if (!node.sources[i])
+            return wire::fail(Fault::kRefused, "{} without its source {}", rules.name, i);
+    return {};
+}
+
+Result<void> GraphValidator::check_view(const ValidGraphTensor& view) const {
+    if (!view.view_source)
+        return {};
+    const ValidGraphTensor& source = graph_.tensors[*view.view_source];
+    if (source.view_source)
+        return wire::fail(Fault::kPeer, "a view of a view: ggml names the viewed tensor itself");
+    if (view.view_offset > source.tensor.extent ||
+        view.tensor.extent > source.tensor.extent - view.view_offset)
+        return wire::fail(Fault::kRefused, "a view of bytes {}+{} in a tensor of {}",
+                          view.view_offset, view.tensor.extent, source.tensor.extent);
+    const auto& place = view.tensor.place;
+    const auto& source_place = source.tensor.place;
+    // Backends use either address, so both must be the same. A view without elements has none.
+    if (place && (!source_place || !(place->buffer == source_place->buffer) ||
+                  place->offset - source_place->offset != view.view_offset))
+        return wire::fail(Fault::kPeer, "a view lies elsewhere than its source");
+    return {};
+}
+
+void GraphValidator::mark_outside_uses(std::span<const protocol::GraphTensor> tensors) {
+    std::vector<int64_t> uses(graph_.tensors.size());
+    for (const uint32_t node : graph_.nodes)
+        for (const auto& source : graph_.tensors[node].sources)
+            if (source)
+                ++uses[*source];
+    for (const uint32_t node : graph_.nodes)
+        graph_.tensors[node].used_outside = tensors[node].use_count > uses[node];
+}
+
+}  // namespace
+
+Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol::Graph& graph) {
+    return GraphValidator(validator, Placement::kRequired).check(graph.tensors, graph.nodes);
+}
+
+Result<ValidGraph> check_bundle(const TensorValidator& validator,
+                                const std::vector<protocol::GraphTensor>& tensors) {
+    if (tensors.empty())
+        return wire::fail(Fault::kPeer, "a node description without a node");
+    GraphValidator graph(validator, Placement::kIgnored);
+    return graph.check(tensors, {static_cast<uint32_t>(tensors.size() - 1)});
+}
+
+Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
+                                       const std::vector<protocol::GraphTensor>& tensors) {
+    if (tensors.empty())
+        return wire::fail(Fault::kPeer, "a tensor is missing");
+    // Sources may not be placed yet, and nothing here reads them.
+    std::vector<protocol::GraphTensor> needed = {tensors.back()};
+    needed.back().source.fill(0);
+    if (const auto source = TRY(earlier(tensors.back().view_source, tensors.size() - 1))) {
+        needed.insert(needed.begin(), tensors[*source]);
+        needed.front().source.fill(0);
+        needed.back().view_source = 1;
+    }
+    return GraphValidator(validator, Placement::kRequired).check(needed, {});
+}
+
+}  // namespace virtgpu::validate

@@ -1,0 +1,42 @@
+// From decoded graphs and node descriptions to ones that ggml may be given.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "backend/validate/tensor.h"
+
+namespace virtgpu::validate {
+
+// References are positions in the same list, always of an earlier tensor, so there are no cycles.
+struct ValidGraphTensor {
+    ValidTensor tensor;
+    std::array<std::optional<uint32_t>, 10> sources;
+    std::optional<uint32_t> view_source;
+    uint64_t view_offset = 0;
+    // Nodes outside this graph use the result, so a backend may not fuse it away.
+    bool used_outside = false;
+};
+
+// Made by the functions below only.
+struct ValidGraph {
+    std::vector<ValidGraphTensor> tensors;
+    std::vector<uint32_t> nodes;  // ascending; tensors that are not here are leaves, op NONE
+};
+
+// A graph to compute: every tensor with elements has its place in a buffer.
+Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol::Graph& graph);
+
+// A node, last, with what it refers to, without places. Never empty.
+Result<ValidGraph> check_bundle(const TensorValidator& validator,
+                                const std::vector<protocol::GraphTensor>& tensors);
+
+// The last tensor and what it views, with places and without an operation: for commands that touch
+// its data. Never empty; the tensor is last.
+Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
+                                       const std::vector<protocol::GraphTensor>& tensors);
+
+}  // namespace virtgpu::validate
