@@ -1,0 +1,45 @@
+// A ggml buffer of a session.
+#pragma once
+
+#include <ggml-backend.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "wire/result.h"
+
+namespace virtgpu::backend {
+
+using wire::Fault;
+using wire::Result;
+
+class MemoryAccount;
+
+// Owns the memory; shared by the session's table and whoever computes on it. Thread safe as far as
+// the backend's buffer is.
+class Buffer {
+ public:
+    // Fault::kRefused when the device or the account has no room.
+    static Result<std::shared_ptr<Buffer>> allocate(ggml_backend_dev_t device, uint64_t size,
+                                                    std::shared_ptr<MemoryAccount> account);
+    ~Buffer();
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    ggml_backend_buffer_t get() const { return buffer_; }
+    ggml_backend_buffer_type_t type() const { return ggml_backend_buffer_get_type(buffer_); }
+    uint64_t size() const { return size_; }
+    // The backend's address of a byte; only the backend knows what it means.
+    void* address(uint64_t offset) const { return base_ + offset; }
+
+ private:
+    Buffer(ggml_backend_buffer_t buffer, uint64_t size, std::shared_ptr<MemoryAccount> account);
+
+    ggml_backend_buffer_t buffer_;
+    std::byte* base_;
+    uint64_t size_;
+    std::shared_ptr<MemoryAccount> account_;
+};
+
+}  // namespace virtgpu::backend

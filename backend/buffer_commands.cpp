@@ -1,0 +1,34 @@
+#include "backend/commands.h"
+
+namespace virtgpu::backend {
+
+Result<protocol::AllocBufferReply> Commands::DoAllocBuffer(
+    const protocol::AllocBufferRequest& request) {
+    ggml_backend_dev_t const owner = TRY(device(request.device));
+    auto buffer = TRY(Buffer::allocate(owner, request.size, session_->memory()));
+    return protocol::AllocBufferReply{TRY(session_->buffers().add(std::move(buffer)))};
+}
+
+Result<void> Commands::DoFreeBuffer(const protocol::FreeBufferRequest& request) {
+    TRY(session_->buffers().remove(request.buffer));
+    return {};
+}
+
+Result<void> Commands::DoClearBuffer(const protocol::ClearBufferRequest& request) {
+    const auto buffer = TRY(session_->buffers().find(request.buffer));
+    if (request.value > UINT8_MAX)
+        return wire::fail(Fault::kPeer, "{} is no byte", request.value);
+    ggml_backend_buffer_clear(buffer->get(), static_cast<uint8_t>(request.value));
+    return {};
+}
+
+Result<void> Commands::DoSetBufferUsage(const protocol::SetBufferUsageRequest& request) {
+    const auto buffer = TRY(session_->buffers().find(request.buffer));
+    if (request.usage > GGML_BACKEND_BUFFER_USAGE_COMPUTE)
+        return wire::fail(Fault::kPeer, "there is no buffer usage {}", request.usage);
+    ggml_backend_buffer_set_usage(buffer->get(),
+                                  static_cast<ggml_backend_buffer_usage>(request.usage));
+    return {};
+}
+
+}  // namespace virtgpu::backend

@@ -1,0 +1,177 @@
+#include "backend/catalogue.h"
+
+#include <fmt/ranges.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "backend/ggml_vocabulary.h"
+#include "backend/library_folder.h"
+
+namespace virtgpu::backend {
+
+namespace {
+
+#ifndef VIRTGPU_GGML_BACKEND_DIR
+#define VIRTGPU_GGML_BACKEND_DIR ""
+#endif
+
+std::string folder_of(const CatalogueOptions& options) {
+    if (!options.folder.empty())
+        return options.folder;
+    const char* const variable = std::getenv("GGML_VIRTGPU_BACKEND_DIR");
+    return variable == nullptr ? VIRTGPU_GGML_BACKEND_DIR : variable;
+}
+
+std::string text(const char* value, size_t limit = protocol::kMaxTextLength) {
+    return value == nullptr ? std::string() : std::string(value).substr(0, limit);
+}
+
+bool same_name(const char* a, const std::string& b) {
+    return ::strcasecmp(a, b.c_str()) == 0;
+}
+
+// Backends that are part of libggml itself, and those loaded before.
+ggml_backend_reg_t registered(const std::string& name) {
+    for (size_t i = 0; i < ggml_backend_reg_count(); ++i)
+        if (same_name(ggml_backend_reg_name(ggml_backend_reg_get(i)), name))
+            return ggml_backend_reg_get(i);
+    return nullptr;
+}
+
+Result<ggml_backend_reg_t> load_file(const std::string& path) {
+    ggml_backend_reg_t const backend = ggml_backend_load(path.c_str());
+    if (backend == nullptr)
+        return wire::fail(Fault::kRefused,
+                          "'{}' is no ggml backend for ggml {}: see ggml's message above, and "
+                          "install the backend of the same version",
+                          path, ggml_version());
+    return backend;
+}
+
+Result<ggml_backend_reg_t> load_backend(const std::string& name, const std::string& folder) {
+    if (name.find('/') != std::string::npos) {
+        if (!std::filesystem::exists(name))
+            return wire::fail(Fault::kRefused, "there is no file '{}'", name);
+        return load_file(name);
+    }
+    if (ggml_backend_reg_t const backend = registered(name); backend != nullptr)
+        return backend;
+    const LibraryFolder libraries = TRY(LibraryFolder::open(folder));
+    return load_file(TRY(libraries.best_file(name)));
+}
+
+// A backend that does not load here is left out: nobody asked for it by name.
+Result<std::vector<ggml_backend_reg_t>> load_all(const std::string& folder, wire::Log& log) {
+    std::vector<ggml_backend_reg_t> backends;
+    const LibraryFolder libraries = TRY(LibraryFolder::open(folder));
+    for (const std::string& name : libraries.names()) {
+        auto backend = load_backend(name, folder);
+        if (backend)
+            backends.push_back(*backend);
+        else
+            log.debug("{}", backend.error().message());
+    }
+    return backends;
+}
+
+std::vector<ggml_backend_dev_t> devices_of(const std::vector<ggml_backend_reg_t>& backends) {
+    std::vector<ggml_backend_dev_t> devices;
+    for (ggml_backend_reg_t const backend : backends)
+        for (size_t i = 0; i < ggml_backend_reg_dev_count(backend); ++i)
+            devices.push_back(ggml_backend_reg_dev_get(backend, i));
+    return devices;
+}
+
+std::vector<ggml_backend_dev_t> preferred(const std::vector<ggml_backend_dev_t>& devices) {
+    std::vector<ggml_backend_dev_t> gpus;
+    std::vector<ggml_backend_dev_t> processors;
+    for (ggml_backend_dev_t const device : devices) {
+        const enum ggml_backend_dev_type type = ggml_backend_dev_type(device);
+        if (type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU)
+            gpus.push_back(device);
+        if (type == GGML_BACKEND_DEVICE_TYPE_CPU)
+            processors.push_back(device);
+    }
+    return gpus.empty() ? processors : gpus;
+}
+
+Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev_t>& devices,
+                                              const std::vector<std::string>& names) {
+    std::vector<ggml_backend_dev_t> chosen;
+    std::vector<std::string> known;
+    for (ggml_backend_dev_t const device : devices)
+        known.emplace_back(ggml_backend_dev_name(device));
+    for (const std::string& name : names) {
+        const auto found =
+            std::find_if(devices.begin(), devices.end(), [&name](ggml_backend_dev_t device) {
+                return same_name(ggml_backend_dev_name(device), name);
+            });
+        if (found == devices.end())
+            return wire::fail(Fault::kRefused, "no device is called '{}'. There are: {}", name,
+                              known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+        chosen.push_back(*found);
+    }
+    return chosen;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& options,
+                                                   wire::Log& log) {
+    const std::string folder = folder_of(options);
+    std::vector<ggml_backend_reg_t> backends;
+    for (const std::string& name : options.backends)
+        backends.push_back(TRY(load_backend(name, folder)));
+    if (options.backends.empty())
+        backends = TRY(load_all(folder, log));
+
+    auto devices = devices_of(backends);
+    if (!options.devices.empty())
+        devices = TRY(named(devices, options.devices));
+    else if (options.backends.empty() && options.offer == Offer::kPreferred)
+        devices = preferred(devices);
+    if (devices.empty())
+        return wire::fail(Fault::kRefused,
+                          "the ggml backends have no device: {}. Check the driver and the "
+                          "permissions of its device files, or use --backend cpu",
+                          options.backends.empty()
+                              ? folder
+                              : fmt::format("{}", fmt::join(options.backends, ", ")));
+    if (devices.size() > protocol::kMaxDevices)
+        return wire::fail(Fault::kRefused,
+                          "{} devices, where a guest can see {}: choose with --device",
+                          devices.size(), protocol::kMaxDevices);
+    auto catalogue = std::make_unique<Catalogue>();
+    catalogue->devices_ = std::move(devices);
+    catalogue->vocabulary_ = read_ggml_vocabulary();
+    return catalogue;
+}
+
+Result<ggml_backend_dev_t> Catalogue::device(uint32_t position) const {
+    if (position >= devices_.size())
+        return wire::fail(Fault::kPeer, "there is no device {}", position);
+    return devices_[position];
+}
+
+protocol::DeviceInfo Catalogue::describe(uint32_t position) const {
+    ggml_backend_dev_t const device = devices_[position];
+    ggml_backend_dev_props properties{};
+    ggml_backend_dev_get_props(device, &properties);
+    ggml_backend_buffer_type_t const buffer_type = ggml_backend_dev_buffer_type(device);
+    protocol::DeviceInfo info;
+    info.name = text(properties.name);
+    info.description = text(properties.description);
+    info.device_id = text(properties.device_id);
+    info.type = static_cast<protocol::DeviceType>(properties.type);
+    info.memory_free = properties.memory_free;
+    info.memory_total = properties.memory_total;
+    info.buffer_type.name = text(ggml_backend_buft_name(buffer_type));
+    info.buffer_type.alignment = ggml_backend_buft_get_alignment(buffer_type);
+    info.buffer_type.max_size = ggml_backend_buft_get_max_size(buffer_type);
+    return info;
+}
+
+}  // namespace virtgpu::backend

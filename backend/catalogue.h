@@ -1,0 +1,59 @@
+// The ggml devices that this host offers.
+#pragma once
+
+#include <ggml-backend.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/validate/vocabulary.h"
+#include "protocol/generated/structures.h"
+#include "wire/log.h"
+#include "wire/result.h"
+
+namespace virtgpu::backend {
+
+using wire::Fault;
+using wire::Result;
+
+enum class Offer {
+    // The GPUs, or the CPU where there is none, so that a guest does not split a model between
+    // both.
+    kPreferred,
+    kEverything,
+};
+
+struct CatalogueOptions {
+    // Names ("cpu", "vulkan") or paths of libraries. Empty: all that are found.
+    std::vector<std::string> backends;
+    // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.
+    std::vector<std::string> devices;
+    Offer offer = Offer::kPreferred;
+    // Where ggml's backends are. Empty: $GGML_VIRTGPU_BACKEND_DIR, then where ggml was built to
+    // look.
+    std::string folder;
+};
+
+// Thread safe once made.
+class Catalogue {
+ public:
+    // Fault::kRefused with a message that says what to do.
+    static Result<std::unique_ptr<Catalogue>> load(const CatalogueOptions& options, wire::Log& log);
+
+    size_t size() const { return devices_.size(); }
+    // Fault::kPeer: positions come from guests.
+    Result<ggml_backend_dev_t> device(uint32_t position) const;
+    // With the memory that is free now.
+    protocol::DeviceInfo describe(uint32_t position) const;
+
+    const std::shared_ptr<const validate::HostVocabulary>& vocabulary() const {
+        return vocabulary_;
+    }
+
+ private:
+    std::vector<ggml_backend_dev_t> devices_;
+    std::shared_ptr<const validate::HostVocabulary> vocabulary_;
+};
+
+}  // namespace virtgpu::backend

@@ -1,0 +1,57 @@
+#include "backend/host.h"
+
+namespace virtgpu::backend {
+
+Context::Context(uint32_t /*number*/, std::shared_ptr<Session> session, int threads,
+                 ContextFailed failed)
+    : session_(std::move(session)), threads_(threads), failed_(std::move(failed)) {}
+
+Context::~Context() {
+    close();
+}
+
+Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
+                                std::unique_ptr<RingSignals> signals) {
+    if (ring >= protocol::kMaxRings || executors_.contains(ring))
+        return wire::fail(Fault::kRefused, "ring {} is out of range or open", ring);
+    if (session_->failed())
+        return wire::fail(Fault::kRefused, "the context has failed");
+    executors_[ring] = std::make_unique<Executor>(wire::HostRing(std::move(memory)), ring, threads_,
+                                                  std::move(signals), session_, failed_);
+    return {};
+}
+
+void Context::close_ring(uint32_t ring) {
+    const auto found = executors_.find(ring);
+    if (found == executors_.end())
+        return;
+    found->second->stop(Stop::kWhenEmpty);
+    closing_.push_back(std::move(found->second));
+    executors_.erase(found);
+}
+
+void Context::drain() {
+    for (const auto& [ring, executor] : executors_)
+        executor->stop(Stop::kWhenEmpty);
+    for (const auto& [ring, executor] : executors_)
+        executor->join();
+    for (const auto& executor : closing_)
+        executor->join();
+}
+
+void Context::close() {
+    for (const auto& [ring, executor] : executors_)
+        executor->stop(Stop::kNow);
+    for (const auto& executor : closing_)
+        executor->stop(Stop::kNow);
+    executors_.clear();
+    closing_.clear();
+}
+
+ContextSummary Context::summary() const {
+    const Counters& counters = session_->counters();
+    return {counters.graphs, counters.nodes, counters.requests, counters.bytes_in,
+            counters.bytes_out};
+}
+
+}  // namespace virtgpu::backend

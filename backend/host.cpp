@@ -1,0 +1,76 @@
+#include "backend/host.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+#include <thread>
+
+namespace virtgpu::backend {
+
+namespace {
+
+std::string_view without_newline(std::string_view text) {
+    while (text.ends_with('\n'))
+        text.remove_suffix(1);
+    return text;
+}
+
+// ggml reports what it loads and every allocation at its info level, which is our debug.
+void log_from_ggml(ggml_log_level level, const char* text, void* log) {
+    const std::string_view message = without_newline(text);
+    if (message.empty())
+        return;
+    auto& target = *static_cast<wire::Log*>(log);
+    if (level == GGML_LOG_LEVEL_WARN || level == GGML_LOG_LEVEL_ERROR)
+        target.warning("ggml: {}", message);
+    else
+        target.debug("ggml: {}", message);
+}
+
+int threads_or_all(int threads) {
+    return threads > 0 ? threads
+                       : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) {
+    std::unique_ptr<Host> host(new Host(std::move(options), log));
+    ggml_log_set(log_from_ggml, &log);
+    host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
+    return host;
+}
+
+Host::~Host() {
+    ggml_log_set(nullptr, nullptr);
+}
+
+std::vector<protocol::DeviceInfo> Host::devices() const {
+    std::vector<protocol::DeviceInfo> devices;
+    for (uint32_t i = 0; i < catalogue_->size(); ++i)
+        devices.push_back(catalogue_->describe(i));
+    return devices;
+}
+
+std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
+                                            ContextFailed failed) {
+    auto session =
+        std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits, log_);
+    return std::make_unique<Context>(number, std::move(session), threads_or_all(options_.threads),
+                                     std::move(failed));
+}
+
+std::string Host::ggml_version() {
+    return ::ggml_version();
+}
+
+int Host::plugin_abi_version() {
+    // ggml has no call for it: 3 came with 0.26.
+    int major = 0;
+    int minor = 0;
+    if (std::sscanf(::ggml_version(), "%d.%d", &major, &minor) != 2)
+        return 0;
+    return major > 0 || minor >= 26 ? 3 : 2;
+}
+
+}  // namespace virtgpu::backend

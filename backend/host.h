@@ -1,0 +1,92 @@
+// The library's door for C++ programs: the compute worker, and tests. The C entry points that
+// virglrenderer looks for are made of the same objects.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "backend/catalogue.h"
+#include "backend/executor.h"
+#include "backend/export.h"
+#include "backend/session.h"
+#include "wire/ring_memory.h"
+
+namespace virtgpu::backend {
+
+struct HostOptions {
+    CatalogueOptions catalogue;
+    int threads = 0;  // per stream of a CPU backend; 0: one per processor
+    Limits limits;    // of each context
+};
+
+// What a context did, for its last line in the log.
+struct ContextSummary {
+    uint64_t graphs = 0;
+    uint64_t nodes = 0;
+    uint64_t requests = 0;
+    uint64_t bytes_in = 0;
+    uint64_t bytes_out = 0;
+};
+
+// A session and the executors of its rings. The methods are for one thread.
+class VIRTGPU_EXPORT Context {
+ public:
+    Context(uint32_t number, std::shared_ptr<Session> session, int threads, ContextFailed failed);
+    // Stops all rings and waits for what they compute.
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    // Fault::kRefused when the number is out of range or taken.
+    Result<void> open_ring(uint32_t ring, wire::RingMemory memory,
+                           std::unique_ptr<RingSignals> signals);
+    // Returns at once; the executor ends after what its ring holds.
+    void close_ring(uint32_t ring);
+    // The same for all rings; then waits for them.
+    void drain();
+    // Stops all rings and waits for what they compute.
+    void close();
+
+    ContextSummary summary() const;
+
+ private:
+    const std::shared_ptr<Session> session_;
+    const int threads_;
+    const ContextFailed failed_;
+    std::map<uint32_t, std::unique_ptr<Executor>> executors_;
+    // Closed, perhaps still computing.
+    std::vector<std::unique_ptr<Executor>> closing_;
+};
+
+// One per process, because ggml's registry and its log are. Keeps a reference to the log.
+class VIRTGPU_EXPORT Host {
+ public:
+    // Loads the backends. Fault::kRefused with a message that says what to do.
+    static Result<std::unique_ptr<Host>> create(HostOptions options, wire::Log& log);
+    ~Host();
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    std::vector<protocol::DeviceInfo> devices() const;
+    // `failed` is called from an executor's thread. The context must not outlive this object.
+    std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
+                                          ContextFailed failed);
+
+    // Of the ggml that the library runs with.
+    static std::string ggml_version();
+    // Version of ggml's plug-in interface that its backends must have.
+    static int plugin_abi_version();
+
+ private:
+    Host(HostOptions options, wire::Log& log) : options_(std::move(options)), log_(log) {}
+
+    HostOptions options_;
+    wire::Log& log_;
+    std::unique_ptr<Catalogue> catalogue_;
+};
+
+}  // namespace virtgpu::backend

@@ -1,0 +1,35 @@
+// How much memory a session holds, against its limit.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "wire/result.h"
+
+namespace virtgpu::backend {
+
+// Thread safe.
+class MemoryAccount {
+ public:
+    explicit MemoryAccount(uint64_t limit) : limit_(limit) {}
+
+    // Fault::kRefused over the limit.
+    wire::Result<void> take(uint64_t bytes) {
+        uint64_t held = held_.load();
+        do {
+            if (bytes > limit_ - held)
+                return wire::fail(wire::Fault::kRefused,
+                                  "{} bytes more than the {} held pass the limit of {}", bytes,
+                                  held, limit_);
+        } while (!held_.compare_exchange_weak(held, held + bytes));
+        return {};
+    }
+    void give_back(uint64_t bytes) { held_ -= bytes; }
+    uint64_t held() const { return held_; }
+
+ private:
+    const uint64_t limit_;
+    std::atomic<uint64_t> held_{0};
+};
+
+}  // namespace virtgpu::backend

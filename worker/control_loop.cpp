@@ -1,0 +1,131 @@
+#include "worker/control_loop.h"
+
+#include "worker/ring_events.h"
+
+namespace virtgpu::worker {
+
+namespace {
+
+constexpr std::chrono::milliseconds kForever(-1);
+constexpr std::chrono::milliseconds kDrainCheck(20);
+
+}  // namespace
+
+End ControlLoop::run() {
+    while (!draining_ || !closing_.all_done()) {
+        auto message = socket_.receive(draining_ ? kDrainCheck : kForever);
+        if (!message && message.error().fault() == wire::Fault::kPeer) {
+            log_.error("a message of the device process: {}", message.error().message());
+            continue;
+        }
+        if (!message) {
+            log_.debug("{}", message.error().message());
+            return End::kDeviceGone;
+        }
+        if (*message)
+            std::visit([&](const auto& request) { handle(request, **message); },
+                       (*message)->request);
+    }
+    return End::kDrained;
+}
+
+wire::Result<ControlLoop::OpenContext*> ControlLoop::find(uint32_t context) {
+    const auto found = contexts_.find(context);
+    if (found == contexts_.end())
+        return wire::fail(wire::Fault::kRefused, "there is no context {}", context);
+    return &found->second;
+}
+
+void ControlLoop::handle(const protocol::WorkerOpenContextRequest& request, ControlMessage&) {
+    if (draining_ || contexts_.contains(request.context)) {
+        log_.error("context {} cannot be opened", request.context);
+        return socket_.context_opened(request.context, protocol::OpenStatus::kRefused);
+    }
+    const auto failed = [this](uint32_t context, const std::string& reason) {
+        log_.warning("context {} broke the protocol and is closed: {}", context, reason);
+        socket_.context_failed(context, reason);
+    };
+    OpenContext context;
+    context.regions = std::make_shared<RegionTable>();
+    context.context = host_.open_context(request.context, context.regions, failed);
+    contexts_.emplace(request.context, std::move(context));
+    socket_.context_opened(request.context, protocol::OpenStatus::kOk);
+}
+
+void ControlLoop::end(uint32_t number, OpenContext context, Ending ending) {
+    auto owned = std::make_shared<OpenContext>(std::move(context));
+    closing_.start([owned = std::move(owned), number, ending, this]() mutable {
+        if (ending == Ending::kDrain)
+            owned->context->drain();
+        owned->context->close();
+        const backend::ContextSummary summary = owned->context->summary();
+        owned.reset();
+        log_.info(
+            "context closed: context={} graphs={} nodes={} requests={} bytes_in={} bytes_out={}",
+            number, summary.graphs, summary.nodes, summary.requests, summary.bytes_in,
+            summary.bytes_out);
+    });
+}
+
+void ControlLoop::handle(const protocol::WorkerCloseContextRequest& request, ControlMessage&) {
+    auto context = contexts_.extract(request.context);
+    if (!context.empty())
+        end(request.context, std::move(context.mapped()), Ending::kStop);
+}
+
+void ControlLoop::handle(const protocol::WorkerAddRegionRequest& request, ControlMessage& message) {
+    const auto context = find(request.context);
+    wire::Result<void> added = wire::fail(wire::Fault::kSystem, "no context or no file for it");
+    if (context && message.files.size() == 1)
+        added = (*context)->regions->add(request.region, message.files[0], request.size);
+    // The guest learns of it when it uses the region.
+    if (!added)
+        log_.error("context {} region {}: {}", request.context, request.region,
+                   added.error().message());
+}
+
+void ControlLoop::handle(const protocol::WorkerRemoveRegionRequest& request, ControlMessage&) {
+    if (const auto context = find(request.context))
+        (*context)->regions->remove(request.region);
+}
+
+wire::Result<void> ControlLoop::open_ring(const protocol::WorkerOpenRingRequest& request,
+                                          ControlMessage& message) {
+    OpenContext* const context = TRY(find(request.context));
+    if (message.files.size() != 2)
+        return wire::fail(wire::Fault::kRefused, "{} eventfds instead of 2", message.files.size());
+    auto region = TRY(context->regions->find(request.region));
+    auto memory = TRY(
+        wire::RingMemory::create(std::move(region), request.request_bytes, request.reply_bytes));
+    auto events = TRY(RingEvents::create(std::move(message.files[0]), std::move(message.files[1])));
+    return context->context->open_ring(request.ring, std::move(memory), std::move(events));
+}
+
+void ControlLoop::handle(const protocol::WorkerOpenRingRequest& request, ControlMessage& message) {
+    const auto opened = open_ring(request, message);
+    if (!opened)
+        log_.warning("context {} ring {}: {}", request.context, request.ring,
+                     opened.error().message());
+    socket_.ring_opened(request.context, request.ring,
+                        opened ? protocol::OpenStatus::kOk : protocol::OpenStatus::kRefused);
+}
+
+void ControlLoop::handle(const protocol::WorkerCloseRingRequest& request, ControlMessage&) {
+    if (const auto context = find(request.context))
+        (*context)->context->close_ring(request.ring);
+}
+
+void ControlLoop::handle(const wire::WorkerDrainRequest&, ControlMessage&) {
+    log_.info("finishing what {} contexts hold", contexts_.size());
+    draining_ = true;
+    for (auto& [number, context] : contexts_)
+        end(number, std::move(context), Ending::kDrain);
+    contexts_.clear();
+}
+
+template <typename T>
+void ControlLoop::handle(const T&, ControlMessage&) {
+    log_.error("the device process sent what only a worker sends");
+}
+
+}  // namespace virtgpu::worker

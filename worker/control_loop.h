@@ -1,0 +1,58 @@
+// Does what the device process says.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "backend/host.h"
+#include "worker/closing_contexts.h"
+#include "worker/control_socket.h"
+#include "worker/region_table.h"
+
+namespace virtgpu::worker {
+
+enum class End {
+    kDrained,     // all work is done
+    kDeviceGone,  // nobody is left to work for
+};
+
+// For one thread; never waits for a ring. Keeps references to all three arguments.
+class ControlLoop {
+ public:
+    ControlLoop(ControlSocket& socket, backend::Host& host, wire::Log& log)
+        : socket_(socket), host_(host), log_(log) {}
+
+    End run();
+
+ private:
+    struct OpenContext {
+        std::shared_ptr<RegionTable> regions;
+        std::unique_ptr<backend::Context> context;
+    };
+    enum class Ending { kStop, kDrain };
+
+    void handle(const protocol::WorkerOpenContextRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerCloseContextRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerAddRegionRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerRemoveRegionRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerOpenRingRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerCloseRingRequest& request, ControlMessage& message);
+    void handle(const wire::WorkerDrainRequest& request, ControlMessage& message);
+    // What only a worker sends.
+    template <typename T>
+    void handle(const T& request, ControlMessage& message);
+
+    wire::Result<void> open_ring(const protocol::WorkerOpenRingRequest& request,
+                                 ControlMessage& message);
+    wire::Result<OpenContext*> find(uint32_t context);
+    void end(uint32_t number, OpenContext context, Ending ending);
+
+    ControlSocket& socket_;
+    backend::Host& host_;
+    wire::Log& log_;
+    std::map<uint32_t, OpenContext> contexts_;
+    ClosingContexts closing_;
+    bool draining_ = false;
+};
+
+}  // namespace virtgpu::worker

@@ -1,0 +1,118 @@
+// ggml-virtgpu-worker: computes for one tenant. Started by the device process, or by people to see
+// what this machine has.
+#include <fcntl.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+
+#include "backend/host.h"
+#include "worker/control_loop.h"
+#include "worker/device_table.h"
+#include "worker/stderr_log.h"
+
+namespace {
+
+using namespace virtgpu;
+
+enum class Task { kServe, kCheck, kListDevices };
+
+struct Options {
+    int control = -1;
+    bool check = false;
+    bool list_devices = false;
+    wire::LogLevel log_level = wire::LogLevel::kInfo;
+    backend::HostOptions host;
+
+    Task task() const {
+        if (list_devices)
+            return Task::kListDevices;
+        return check ? Task::kCheck : Task::kServe;
+    }
+};
+
+std::string version() {
+    return fmt::format("ggml-virtgpu-worker {}\nprotocol {}\nggml {}\nggml plug-in interface {}",
+                       VIRTGPU_VERSION, protocol::kLevel2Version, backend::Host::ggml_version(),
+                       backend::Host::plugin_abi_version());
+}
+
+void declare_options(CLI::App& app, Options& options) {
+    const std::map<std::string, wire::LogLevel> levels = {{"debug", wire::LogLevel::kDebug},
+                                                          {"info", wire::LogLevel::kInfo},
+                                                          {"warning", wire::LogLevel::kWarning},
+                                                          {"error", wire::LogLevel::kError}};
+    app.add_option("--control-fd", options.control, "Socket to the device process");
+    app.add_option("--backend", options.host.catalogue.backends,
+                   "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
+                   "library; may be given several times. Without: all that are installed");
+    app.add_option("--device", options.host.catalogue.devices,
+                   "Device to offer, by ggml's name; may be given several times. Without: those of "
+                   "--backend, or the GPUs, or the CPU");
+    app.add_option("--threads", options.host.threads,
+                   "Threads per stream of a CPU backend; 0: one per processor")
+        ->check(CLI::Range(0, 512));
+    app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+    app.add_flag("--check", options.check, "Load what the options say, then end");
+    app.add_flag("--list-devices", options.list_devices, "List the devices of the backends");
+    app.set_version_flag("--version", version);
+}
+
+int serve(int control, backend::Host& host, wire::Log& log) {
+    if (::fcntl(control, F_SETFD, FD_CLOEXEC) != 0) {
+        log.error(
+            "--control-fd must be an open socket; this program is started by "
+            "ggml-virtgpu-host (try --list-devices)");
+        return EXIT_FAILURE;
+    }
+    worker::ControlSocket socket(wire::PacketSocket(wire::FileDescriptor(control)), log);
+    worker::ControlLoop loop(socket, host, log);
+    // Threads may be deep in a graph that nobody waits for any more.
+    if (loop.run() == worker::End::kDeviceGone)
+        std::_Exit(EXIT_SUCCESS);
+    return EXIT_SUCCESS;
+}
+
+int run(const Options& options, wire::Log& log) {
+    backend::HostOptions host_options = options.host;
+    if (options.task() == Task::kListDevices)
+        host_options.catalogue.offer = backend::Offer::kEverything;
+    const auto host = backend::Host::create(host_options, log);
+    if (!host) {
+        if (options.task() == Task::kServe)
+            log.error("{}", host.error().message());
+        else
+            fmt::print(stderr, "ggml-virtgpu-worker: {}\n", host.error().message());
+        return EXIT_FAILURE;
+    }
+    switch (options.task()) {
+        case Task::kCheck:
+            return EXIT_SUCCESS;
+        case Task::kListDevices:
+            fmt::print("{}", worker::device_table((*host)->devices()));
+            return EXIT_SUCCESS;
+        case Task::kServe:
+            break;
+    }
+    return serve(options.control, **host, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // The device process ends us by the socket; a terminal's signals reach it too.
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGTERM, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN);
+    // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
+    ::setenv("GGML_NO_BACKTRACE", "1", 1);
+
+    Options options;
+    CLI::App app("Computes for one guest or container; started by ggml-virtgpu-host");
+    declare_options(app, options);
+    CLI11_PARSE(app, argc, argv);
+    worker::StderrLog log(options.log_level);
+    return run(options, log);
+}
