@@ -1,0 +1,95 @@
+// A guest process as the device process sees it: level 1 commands, regions and rings.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "device/apir/ring.h"
+#include "device/apir/worker_supply.h"
+#include "device/sealed_memory.h"
+
+namespace virtgpu::apir {
+
+// What all contexts of a tenant share. Outlives them.
+struct ContextServices {
+    WorkerSupply& worker;
+    EventLoop& loop;
+    wire::Log& log;
+    Waiter waiter;
+    size_t rings_open = 0;
+};
+
+class Context {
+ public:
+    // `id` names the context towards the guest and in the log, `worker_number` towards the worker;
+    // the latter is never used again, so that late messages reach nobody else.
+    Context(uint32_t id, uint32_t worker_number, std::string name, ContextServices& services);
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    uint32_t id() const { return id_; }
+    uint32_t worker_number() const { return worker_number_; }
+    protocol::ContextState state() const { return state_; }
+
+    void attach(uint32_t region, device::SharedMemory memory);
+    void detach(uint32_t region);
+
+    // Carries out one level 1 command. `done` (may be empty) is called once, when the command is
+    // complete: for DOORBELL when the ring is signaled next. Errors go to the log and to the guest.
+    void submit(std::span<const std::byte> command, Done done);
+    // Nothing unless the ring is open.
+    const Ring* open_ring(uint32_t number) const;
+
+    void on_opened(protocol::OpenStatus status);
+    void on_ring_opened(uint32_t number, protocol::OpenStatus status);
+    // The worker is gone, or it closed this context. Wakes all who wait.
+    void on_lost();
+    void on_failed(const std::string& reason);
+
+ private:
+    struct Call {
+        uint32_t reply_region = 0;
+        Done done;
+    };
+    enum class Phase { kNew, kOpening, kOpen };
+    enum class RingPhase { kOpening, kClosing, kOpen };  // closing: its opening is still unanswered
+    struct RingSlot {
+        std::unique_ptr<Ring> ring;
+        RingPhase phase = RingPhase::kOpening;
+        Call opening;
+    };
+
+    void execute(const protocol::ApirHandshakeRequest& request, Call call);
+    void execute(const wire::ApirLoadlibraryRequest& request, Call call);
+    void execute(const protocol::ApirOpenRingRequest& request, Call call);
+    void execute(const protocol::ApirCloseRingRequest& request, Call call);
+    void execute(const protocol::ApirDoorbellRequest& request, Call call);
+    void execute(const wire::ApirPingRequest& request, Call call);
+
+    bool alive() const { return state_ == protocol::ContextState::kAlive; }
+    bool may_open(const protocol::ApirOpenRingRequest& request) const;
+    void close_ring(uint32_t number);
+    void announce(uint32_t region, const device::SealedMemory& memory);
+    void finish(const Call& call, uint32_t code, std::span<const std::byte> payload = {});
+    template <typename Reply>
+    void finish_forward(const Call& call, const Reply& reply);
+    void finish_open_ring(const Call& call, protocol::OpenStatus status);
+    void end(protocol::ContextState state);
+
+    uint32_t id_;
+    uint32_t worker_number_;
+    std::string name_;
+    ContextServices& services_;
+    protocol::ContextState state_ = protocol::ContextState::kAlive;
+    Phase phase_ = Phase::kNew;
+    std::vector<Call> loads_;  // LOADLIBRARY commands that wait for the worker
+    std::map<uint32_t, device::SharedMemory> regions_;
+    std::map<uint32_t, RingSlot> rings_;
+};
+
+}  // namespace virtgpu::apir

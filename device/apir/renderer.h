@@ -1,0 +1,39 @@
+// All contexts of a tenant and their compute worker. Knows nothing of virtio.
+#pragma once
+
+#include <chrono>
+#include <map>
+
+#include "device/apir/context.h"
+
+namespace virtgpu::apir {
+
+class Renderer : private WorkerListener {
+ public:
+    // All references must outlive the renderer.
+    Renderer(const WorkerOptions& options, Waiter waiter, EventLoop& loop, wire::Log& log);
+
+    // Fault::kRefused when the number is taken or the tenant has too many.
+    Result<Context*> create_context(uint32_t id, std::string name);
+    // Completes what waits for it. False when there is none.
+    bool destroy_context(uint32_t id);
+    void destroy_all_contexts();
+    // Nothing when there is none; valid until it is destroyed.
+    Context* find(uint32_t id);
+
+    // Lets the worker finish what it has; kills it after `timeout`.
+    void drain(std::chrono::milliseconds timeout) { worker_.drain(timeout); }
+
+ private:
+    void on_worker_message(const wire::WorkerRequest& message) override;
+    void on_worker_lost() override;
+    Context* by_worker_number(uint32_t number);
+
+    wire::Log& log_;
+    WorkerSupply worker_;
+    ContextServices services_;
+    uint32_t next_worker_number_ = 1;
+    std::map<uint32_t, Context> contexts_;
+};
+
+}  // namespace virtgpu::apir

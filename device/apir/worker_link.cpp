@@ -1,0 +1,151 @@
+#include "device/apir/worker_link.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "device/limits.h"
+
+namespace virtgpu::apir {
+
+using device::ChildProcess;
+using device::Interest;
+using wire::PacketSocket;
+
+namespace {
+
+constexpr int kControlDescriptor = 3;
+constexpr std::chrono::milliseconds kAtOnce(0);
+
+}  // namespace
+
+WorkerLink::WorkerLink(ChildProcess process, PacketSocket socket, wire::Log& log,
+                       OnMessage on_message, OnGone on_gone)
+    : process_(std::move(process)),
+      socket_(std::move(socket)),
+      log_(log),
+      on_message_(std::move(on_message)),
+      on_gone_(std::move(on_gone)) {}
+
+Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const WorkerOptions& options, EventLoop& loop,
+                                                      wire::Log& log, OnMessage on_message,
+                                                      OnGone on_gone) {
+    auto [ours, theirs] = TRY(PacketSocket::make_pair());
+    std::vector<std::string> command = worker_command(options);
+    command.insert(command.end(), {"--control-fd", std::to_string(kControlDescriptor)});
+    auto process = TRY(ChildProcess::start(command, {{theirs.number(), kControlDescriptor}}));
+    log.info("worker {} started: {}", process.pid(), options.program);
+    std::unique_ptr<WorkerLink> link(new WorkerLink(std::move(process), std::move(ours), log,
+                                                    std::move(on_message), std::move(on_gone)));
+    TRY(link->watch(loop));
+    return link;
+}
+
+Result<void> WorkerLink::watch(EventLoop& loop) {
+    socket_watch_ =
+        TRY(loop.watch(socket_.number(), Interest::kReadable, [this] { socket_ready(); }));
+    process_watch_ = TRY(
+        loop.watch(process_.end_descriptor(), Interest::kReadable, [this] { process_ended(); }));
+    return {};
+}
+
+void WorkerLink::send(std::span<const std::byte> message, std::span<const int> files) {
+    if (gone_)
+        return;
+    Outgoing outgoing;
+    outgoing.bytes.assign(message.begin(), message.end());
+    for (const int file : files) {
+        outgoing.files.emplace_back(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+        if (!outgoing.files.back())
+            return end_process("no descriptor is left for a message to it");
+    }
+    if (queue_.size() == device::kMaxQueuedWorkerMessages)
+        return end_process("it takes no messages");
+    queue_.push_back(std::move(outgoing));
+    if (const auto flushed = flush(); !flushed)
+        log_.debug("worker {}: {}", process_.pid(), flushed.error().message());
+}
+
+// Its end then arrives by the event loop, so that send() never calls back into its caller.
+void WorkerLink::end_process(const char* why) {
+    log_.error("worker {} is ended: {}", process_.pid(), why);
+    process_.send_signal(SIGKILL);
+}
+
+// A broken socket is left to socket_ready(), for the same reason.
+Result<void> WorkerLink::flush() {
+    while (!queue_.empty()) {
+        std::vector<int> files;
+        for (const auto& file : queue_.front().files)
+            files.push_back(file.number());
+        const auto sent = socket_.send(queue_.front().bytes, files, kAtOnce);
+        if (!sent && sent.error().fault() == Fault::kRefused)
+            break;
+        TRY(sent);
+        queue_.pop_front();
+    }
+    socket_watch_.set_interest(queue_.empty() ? Interest::kReadable
+                                              : Interest::kReadableAndWritable);
+    return {};
+}
+
+void WorkerLink::socket_ready() {
+    const auto flushed = flush();
+    const auto received = receive();
+    if (!received || !flushed)
+        give_up(received ? flushed.error().message() : received.error().message());
+}
+
+Result<void> WorkerLink::receive() {
+    while (!gone_) {
+        const auto packet = TRY(socket_.receive(kAtOnce));
+        if (!packet)
+            break;
+        wire::Reader reader(packet->bytes);
+        const auto id = TRY(reader.number<uint32_t>());
+        on_message_(TRY(
+            wire::decode_worker_request(id, std::span(packet->bytes).subspan(sizeof(uint32_t)))));
+    }
+    return {};
+}
+
+void WorkerLink::process_ended() {
+    // What it said before its end counts, for instance why it closed a context.
+    if (!gone_)
+        socket_ready();
+    if (!gone_)
+        give_up("its process ended");
+    process_watch_.reset();
+    ended_ = true;
+    if (const auto end = process_.wait(kAtOnce))
+        log_.error("worker {} {}", process_.pid(), end->describe());
+}
+
+void WorkerLink::give_up(const std::string& why) {
+    if (gone_)
+        return;
+    log_.debug("worker {}: {}", process_.pid(), why);
+    gone_ = true;
+    queue_.clear();
+    socket_watch_.reset();
+    process_.send_signal(SIGKILL);
+    on_gone_();
+}
+
+void WorkerLink::drain(std::chrono::milliseconds timeout) {
+    if (gone_)
+        return;
+    wire::Writer writer;
+    writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
+    send(writer.bytes(), {});
+    const auto end = process_.wait(timeout);
+    gone_ = true;
+    if (end)
+        log_.info("worker {} {}", process_.pid(), end->describe());
+    else
+        log_.warning("worker {} did not finish within {} ms and is killed", process_.pid(),
+                     timeout.count());
+}
+
+}  // namespace virtgpu::apir

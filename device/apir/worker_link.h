@@ -1,0 +1,73 @@
+// The running compute worker and the socket to it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "device/apir/worker_options.h"
+#include "device/child_process.h"
+#include "device/event_loop.h"
+#include "wire/generated/messages.h"
+#include "wire/log.h"
+#include "wire/sys/packet_socket.h"
+
+namespace virtgpu::apir {
+
+using device::EventLoop;
+using wire::Fault;
+using wire::Result;
+
+// Started by start(), killed by the destructor. Never blocks: what the worker does not take at once
+// is queued.
+class WorkerLink {
+ public:
+    // Both are called from the event loop. After on_gone the link carries nothing any more; only
+    // its end, which comes soon after, remains to be logged.
+    using OnMessage = std::function<void(const wire::WorkerRequest&)>;
+    using OnGone = std::function<void()>;
+
+    static Result<std::unique_ptr<WorkerLink>> start(const WorkerOptions& options, EventLoop& loop,
+                                                     wire::Log& log, OnMessage on_message,
+                                                     OnGone on_gone);
+    WorkerLink(const WorkerLink&) = delete;
+    WorkerLink& operator=(const WorkerLink&) = delete;
+
+    // The descriptors are duplicated. Nothing is sent to a worker that is gone.
+    void send(std::span<const std::byte> message, std::span<const int> files);
+    // Asks the worker to finish what it has and waits for its end; kills it after `timeout`.
+    void drain(std::chrono::milliseconds timeout);
+    bool ended() const { return ended_; }
+
+ private:
+    struct Outgoing {
+        std::vector<std::byte> bytes;
+        std::vector<wire::FileDescriptor> files;
+    };
+
+    WorkerLink(device::ChildProcess process, wire::PacketSocket socket, wire::Log& log,
+               OnMessage on_message, OnGone on_gone);
+    Result<void> watch(EventLoop& loop);
+    void socket_ready();
+    void process_ended();
+    Result<void> flush();
+    Result<void> receive();
+    void end_process(const char* why);
+    void give_up(const std::string& why);
+
+    device::ChildProcess process_;
+    wire::PacketSocket socket_;
+    wire::Log& log_;
+    OnMessage on_message_;
+    OnGone on_gone_;
+    std::deque<Outgoing> queue_;
+    bool gone_ = false;
+    bool ended_ = false;
+    device::Watch socket_watch_;
+    device::Watch process_watch_;
+};
+
+}  // namespace virtgpu::apir

@@ -1,0 +1,17 @@
+#include "device/apir/worker_options.h"
+
+namespace virtgpu::apir {
+
+std::vector<std::string> worker_command(const WorkerOptions& options) {
+    std::vector<std::string> command{options.program};
+    for (const std::string& backend : options.backends)
+        command.insert(command.end(), {"--backend", backend});
+    for (const std::string& device : options.devices)
+        command.insert(command.end(), {"--device", device});
+    if (options.threads)
+        command.insert(command.end(), {"--threads", std::to_string(*options.threads)});
+    command.insert(command.end(), {"--log-level", options.log_level});
+    return command;
+}
+
+}  // namespace virtgpu::apir

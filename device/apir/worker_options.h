@@ -1,0 +1,21 @@
+// How the compute worker is started.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace virtgpu::apir {
+
+struct WorkerOptions {
+    std::string program;                // path
+    std::vector<std::string> backends;  // names or paths of libraries; empty: all that are found
+    std::vector<std::string> devices;   // ggml's names; empty: all
+    std::optional<unsigned> threads;    // empty: the backend's choice
+    std::string log_level = "info";
+};
+
+// The program and the options, to which the caller adds what the worker is to do.
+std::vector<std::string> worker_command(const WorkerOptions& options);
+
+}  // namespace virtgpu::apir

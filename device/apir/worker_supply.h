@@ -1,0 +1,51 @@
+// The tenant's compute worker: started when first needed, and again after it died.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "device/apir/worker_link.h"
+
+namespace virtgpu::apir {
+
+// What the worker says.
+class WorkerListener {
+ public:
+    virtual ~WorkerListener() = default;
+    virtual void on_worker_message(const wire::WorkerRequest& message) = 0;
+    // All that it held is lost.
+    virtual void on_worker_lost() = 0;
+};
+
+class WorkerSupply {
+ public:
+    // All references must outlive the supply.
+    WorkerSupply(const WorkerOptions& options, EventLoop& loop, wire::Log& log,
+                 WorkerListener& listener)
+        : options_(options), loop_(loop), log_(log), listener_(listener) {}
+
+    // Starts a worker unless one runs.
+    Result<void> ensure_started();
+    // Dropped when no worker runs: on_worker_lost says so.
+    template <typename Fields>
+    void send(protocol::WorkerMessage id, const Fields& fields, std::span<const int> files = {}) {
+        wire::Writer writer;
+        writer.number(static_cast<uint32_t>(id));
+        if (link_ && wire::encode(writer, fields))
+            link_->send(writer.bytes(), files);
+    }
+    void drain(std::chrono::milliseconds timeout);
+
+ private:
+    void lost();
+
+    const WorkerOptions& options_;
+    EventLoop& loop_;
+    wire::Log& log_;
+    WorkerListener& listener_;
+    std::unique_ptr<WorkerLink> link_;
+    // Lost workers whose processes have yet to end.
+    std::vector<std::unique_ptr<WorkerLink>> ending_;
+};
+
+}  // namespace virtgpu::apir

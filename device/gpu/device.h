@@ -1,0 +1,71 @@
+// The virtio-gpu device without a transport: control commands in, responses out.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "device/apir/renderer.h"
+#include "device/gpu/command.h"
+#include "device/gpu/fence_timelines.h"
+#include "device/gpu/resources.h"
+#include "device/gpu/response.h"
+#include "device/gpu/window.h"
+#include "wire/log.h"
+
+namespace virtgpu::gpu {
+
+class Device {
+ public:
+    using Respond = std::function<void(std::vector<std::byte>)>;
+
+    static constexpr uint32_t kCapsets = 1;
+
+    // All references must outlive the device. `memory_limit`: bytes of all regions.
+    Device(apir::Renderer& renderer, Window& window, uint64_t memory_limit, wire::Log& log);
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    // Carries out one command, a private copy of the guest's bytes. `respond` is called once, at
+    // once or later; never after a reset.
+    void execute(std::span<const std::byte> command, const Respond& respond);
+    // Contexts, resources, mappings and fences are gone afterwards.
+    void reset();
+    bool has_nothing() const { return resources_.size() == 0 && timelines_.empty(); }
+
+ private:
+    // Ends the command. Must be called exactly once.
+    using Reply = std::function<void(Response)>;
+
+    void handle(const Header& header, const GetDisplayInfo& command, const Reply& reply);
+    void handle(const Header& header, const GetCapsetInfo& command, const Reply& reply);
+    void handle(const Header& header, const GetCapset& command, const Reply& reply);
+    void handle(const Header& header, const ContextCreate& command, const Reply& reply);
+    void handle(const Header& header, const ContextDestroy& command, const Reply& reply);
+    void handle(const Header& header, const ContextAttachResource& command, const Reply& reply);
+    void handle(const Header& header, const ContextDetachResource& command, const Reply& reply);
+    void handle(const Header& header, const ResourceCreateBlob& command, const Reply& reply);
+    void handle(const Header& header, const ResourceUnref& command, const Reply& reply);
+    void handle(const Header& header, const MapBlob& command, const Reply& reply);
+    void handle(const Header& header, const UnmapBlob& command, const Reply& reply);
+    void handle(const Header& header, const Submit3d& command, const Reply& reply);
+    void handle(const Header& header, const UnknownCommand& command, const Reply& reply);
+
+    Reply make_reply(const Header& header, const Respond& respond);
+    void refuse(const Reply& reply, ResponseType type, std::string_view why);
+    void on_mapped(const MapBlob& command, const wire::Result<void>& result, const Reply& reply);
+    void unmap(HostBlob& blob, const Reply& reply);
+
+    apir::Renderer& renderer_;
+    Window& window_;
+    wire::Log& log_;
+    Resources resources_;
+    FenceTimelines timelines_;
+    // Responses from before a reset are dropped: they hold the lifetime that was current then.
+    std::shared_ptr<const int> lifetime_ = std::make_shared<int>(0);
+};
+
+}  // namespace virtgpu::gpu

@@ -1,0 +1,102 @@
+#include "device/gpu/resources.h"
+
+#include <iterator>
+#include <utility>
+
+#include "device/limits.h"
+
+namespace virtgpu::gpu {
+
+using wire::Fault;
+using wire::Result;
+
+Result<void> Resources::check_number(uint32_t number) const {
+    if (number == 0 || resources_.contains(number))
+        return fail(Fault::kPeer, "resource number {} is taken", number);
+    return {};
+}
+
+Result<void> Resources::add_guest_blob(uint32_t number, std::vector<PageRun> pages) {
+    TRY(check_number(number));
+    if (guest_blobs_ == device::kMaxGuestBlobs ||
+        pages.size() > device::kMaxGuestBlobPages - guest_blob_pages_)
+        return fail(Fault::kRefused, "{} guest blobs of {} page runs are too many",
+                    guest_blobs_ + 1, guest_blob_pages_ + pages.size());
+    ++guest_blobs_;
+    guest_blob_pages_ += pages.size();
+    resources_.emplace(number, Resource{GuestBlob{std::move(pages)}});
+    return {};
+}
+
+Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
+    TRY(check_number(number));
+    if (resources_.size() - guest_blobs_ == device::kMaxRegions)
+        return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
+    resources_.emplace(number, Resource{HostBlob{TRY(allocator_.allocate(size))}});
+    return {};
+}
+
+Resource* Resources::find(uint32_t number) {
+    const auto found = resources_.find(number);
+    return found == resources_.end() ? nullptr : &found->second;
+}
+
+HostBlob* Resources::find_host_blob(uint32_t number) {
+    Resource* resource = find(number);
+    return resource == nullptr ? nullptr : std::get_if<HostBlob>(&resource->memory);
+}
+
+void Resources::remove(uint32_t number) {
+    const auto found = resources_.find(number);
+    if (found == resources_.end())
+        return;
+    if (const auto* guest = std::get_if<GuestBlob>(&found->second.memory)) {
+        --guest_blobs_;
+        guest_blob_pages_ -= guest->pages.size();
+    }
+    resources_.erase(found);
+}
+
+void Resources::clear() {
+    resources_.clear();
+    placed_.clear();
+    guest_blobs_ = 0;
+    guest_blob_pages_ = 0;
+}
+
+bool Resources::is_free(uint64_t offset, uint64_t size) const {
+    const auto next = placed_.lower_bound(offset);
+    if (next != placed_.end() && next->first - offset < size)
+        return false;
+    if (next == placed_.begin())
+        return true;
+    const auto previous = std::prev(next);
+    return offset - previous->first >= previous->second;
+}
+
+Result<void> Resources::place(HostBlob& blob, uint64_t offset, uint64_t window_size) {
+    const uint64_t size = blob.memory->size();
+    if (blob.mapped_at)
+        return fail(Fault::kRefused, "the blob is mapped already");
+    if (placed_.size() == device::kMaxLiveMappings)
+        return fail(Fault::kRefused, "{} blobs are mapped", device::kMaxLiveMappings);
+    constexpr uint64_t kPageMask = 4095;
+    if (offset > window_size || size > window_size - offset || (offset & kPageMask) != 0)
+        return fail(Fault::kRefused, "{}+{} is no place in a window of {}", offset, size,
+                    window_size);
+    if (!is_free(offset, size))
+        return fail(Fault::kRefused, "{}+{} is mapped already", offset, size);
+    placed_.emplace(offset, size);
+    blob.mapped_at = offset;
+    return {};
+}
+
+uint64_t Resources::displace(HostBlob& blob) {
+    const uint64_t offset = blob.mapped_at.value_or(0);
+    if (blob.mapped_at)
+        placed_.erase(offset);
+    blob.mapped_at.reset();
+    return offset;
+}
+
+}  // namespace virtgpu::gpu
