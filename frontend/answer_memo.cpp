@@ -1,0 +1,42 @@
+#include "frontend/answer_memo.h"
+
+#include "frontend/ggml_plugin_abi.h"
+
+namespace virtgpu::frontend {
+
+namespace {
+
+template <typename T>
+void append(std::string& key, const T& value) {
+    key.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void append_layout(std::string& key, const ggml_tensor& tensor) {
+    append(key, tensor.type);
+    append(key, tensor.flags);
+    append(key, tensor.ne);
+    append(key, tensor.nb);
+    append(key, tensor.view_src != nullptr);
+    // By the buffer type alone: llama.cpp asks with dummy buffers that have nothing else.
+    const ggml_backend_buffer_type_t type = tensor.buffer ? tensor.buffer->buft : nullptr;
+    append(key, type);
+}
+
+}  // namespace
+
+std::string node_key(const ggml_tensor& node) {
+    constexpr size_t kUsualBytes = 512;
+    std::string key;
+    key.reserve(kUsualBytes);
+    append(key, node.op);
+    append(key, node.op_params);
+    append_layout(key, node);
+    for (const ggml_tensor* source : node.src) {
+        append(key, source != nullptr);
+        if (source != nullptr)
+            append_layout(key, *source);
+    }
+    return key;
+}
+
+}  // namespace virtgpu::frontend

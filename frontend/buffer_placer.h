@@ -1,0 +1,20 @@
+#pragma once
+
+#include "frontend/connection.h"
+#include "frontend/tensor_description.h"
+
+namespace virtgpu::frontend {
+
+// Finds the data of tensors in the buffers of one connection, and tells the host on the way what
+// the buffers are for.
+class BufferPlacer : public TensorPlacer {
+ public:
+    explicit BufferPlacer(const Connection& connection) : connection_(connection) {}
+
+    wire::Result<TensorPlace> place(const ggml_tensor& tensor) override;
+
+ private:
+    const Connection& connection_;
+};
+
+}  // namespace virtgpu::frontend

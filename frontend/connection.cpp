@@ -1,0 +1,60 @@
+#include "frontend/connection.h"
+
+#include <ggml.h>
+
+#include "frontend/vocabulary.h"
+
+namespace virtgpu::frontend {
+
+using wire::Result;
+
+namespace {
+
+// Tensor data goes through ring 0's staging area, piece by piece.
+constexpr size_t kTransferBytes = size_t{4} << 20;
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> transport,
+                                                     wire::Log& log) {
+    std::unique_ptr<Connection> connection(new Connection(std::move(transport), log));
+    TRY(connection->start());
+    return connection;
+}
+
+Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log)
+    : log_(log), transport_(std::move(transport)), health_(log) {}
+
+Result<void> Connection::start() {
+    apir_ = TRY(ApirClient::create(*transport_));
+    const auto versions = TRY(apir_->handshake());
+    log_.debug("{}: APIR {}.{}", transport_->name(), versions.major, versions.minor);
+    TRY(apir_->load_library());
+    commands_ = TRY(RingChannel::open(services(), 0, kTransferBytes));
+    return say_hello();
+}
+
+Result<void> Connection::say_hello() {
+    host_ = TRY(commands_->hello(hello_request(VIRTGPU_VERSION)));
+    log_.info(
+        "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices",
+        transport_->name(), VIRTGPU_VERSION, ggml_version(), host_.host, host_.ggml,
+        host_.level2_version, host_.devices.size());
+    return {};
+}
+
+Result<std::unique_ptr<RingChannel>> Connection::open_ring(size_t staging_bytes) {
+    const uint32_t number = TRY(ring_numbers_.take());
+    auto ring = RingChannel::open(services(), number, staging_bytes);
+    if (!ring)
+        ring_numbers_.give_back(number);
+    return ring;
+}
+
+void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
+    const uint32_t number = ring->number();
+    ring.reset();
+    ring_numbers_.give_back(number);
+}
+
+}  // namespace virtgpu::frontend

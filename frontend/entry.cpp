@@ -1,0 +1,73 @@
+// The two functions that libggml looks for in a plug-in.
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include "frontend/ggml_plugin_abi.h"
+#include "frontend/plugin/boundary.h"
+#include "frontend/plugin/discovery.h"
+#include "frontend/plugin/registry.h"
+#include "frontend/stderr_log.h"
+
+namespace virtgpu::frontend {
+
+namespace {
+
+struct Plugin {
+    explicit Plugin(bool verbose) : log(verbose) {}
+
+    StderrLog log;
+    std::unique_ptr<Registry> registry;  // null where ggml's version is not supported
+};
+
+bool debug_wanted() {
+    const char* const value = std::getenv("GGML_VIRTGPU_DEBUG");
+    return value != nullptr && std::string_view(value) != "0" && *value != '\0';
+}
+
+std::unique_ptr<Plugin> make_plugin() {
+    auto plugin = std::make_unique<Plugin>(debug_wanted());
+    at_boundary(plugin->log, 0, [&] {
+        const auto abi = plugin_abi_of(ggml_version());
+        if (!abi) {
+            plugin->log.warning("ggml {} is not supported; 0.23 or newer is", ggml_version());
+            return 0;
+        }
+        plugin->registry = std::make_unique<Registry>(*abi, plugin->log);
+        for (auto& connection : connect_to_hosts(std::getenv("GGML_VIRTGPU_SOCKET"), plugin->log))
+            plugin->registry->add(std::move(connection));
+        return 0;
+    });
+    return plugin;
+}
+
+ggml_backend_reg_t the_registry() {
+    // Never destroyed: the application's own exit handlers may still use the devices, and the host
+    // frees everything when the process' files are closed.
+    static Plugin* const plugin = make_plugin().release();
+    return plugin->registry ? plugin->registry->get() : nullptr;
+}
+
+}  // namespace
+
+}  // namespace virtgpu::frontend
+
+extern "C" {
+
+__attribute__((visibility("default"))) ggml_backend_reg_t ggml_backend_init();
+__attribute__((visibility("default"))) int ggml_backend_score();
+
+// ggml may call it more than once.
+ggml_backend_reg_t ggml_backend_init() {
+    try {
+        return virtgpu::frontend::the_registry();
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+// Not 0: usable. With no device the registry is empty, as that of other backends.
+int ggml_backend_score() {
+    return 1;
+}
+}

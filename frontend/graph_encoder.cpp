@@ -1,0 +1,88 @@
+#include "frontend/graph_encoder.h"
+
+namespace virtgpu::frontend {
+
+using wire::Result;
+
+namespace {
+
+static_assert(std::tuple_size_v<decltype(protocol::GraphTensor::source)> == GGML_MAX_SRC);
+
+// The host takes a view only when it lies within what it views and where it says.
+bool can_name_view_source(const ggml_tensor& view) {
+    const ggml_tensor& source = *view.view_src;
+    return source.view_src == nullptr &&
+           ggml_nbytes(&view) + view.view_offs <= ggml_nbytes(&source);
+}
+
+bool lies_in(const protocol::Tensor& view, const protocol::Tensor& source, uint64_t offset) {
+    return view.buffer.generation == 0 ||
+           (view.buffer == source.buffer && view.data_offset - source.data_offset == offset);
+}
+
+}  // namespace
+
+void GraphEncoder::clear() {
+    positions_.clear();
+    graph_.tensors.clear();
+    graph_.nodes.clear();
+}
+
+Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
+    protocol::GraphTensor entry;
+    for (size_t i = 0; i < entry.source.size(); ++i)
+        if (node.src[i] != nullptr)
+            entry.source[i] = TRY(reference(*node.src[i])) + 1;
+    entry.tensor = describe(node);
+    if (placer_ != nullptr) {
+        const TensorPlace place = TRY(placer_->place(node));
+        entry.tensor.buffer = place.buffer;
+        entry.tensor.data_offset = place.offset;
+    }
+    TRY(set_view_source(node, entry));
+    const auto position = static_cast<uint32_t>(graph_.tensors.size());
+    for (const uint32_t source : entry.source)
+        if (source != 0)
+            ++graph_.tensors[source - 1].use_count;
+    positions_.set(&node, position);
+    graph_.tensors.push_back(entry);
+    graph_.nodes.push_back(position);
+    return {};
+}
+
+void GraphEncoder::set_use_count(uint32_t node, int32_t count) {
+    graph_.tensors[graph_.nodes[node]].use_count = count;
+}
+
+// The position of what a node reads; a leaf if it was not met before.
+Result<uint32_t> GraphEncoder::reference(const ggml_tensor& tensor) {
+    const uint32_t known = positions_.find(&tensor);
+    if (known != PointerMap::kAbsent)
+        return known;
+    protocol::GraphTensor entry;
+    entry.tensor = describe_leaf(tensor);
+    if (placer_ != nullptr) {
+        const TensorPlace place = TRY(placer_->place(tensor));
+        entry.tensor.buffer = place.buffer;
+        entry.tensor.data_offset = place.offset;
+    }
+    TRY(set_view_source(tensor, entry));
+    const auto position = static_cast<uint32_t>(graph_.tensors.size());
+    positions_.set(&tensor, position);
+    graph_.tensors.push_back(entry);
+    return position;
+}
+
+Result<void> GraphEncoder::set_view_source(const ggml_tensor& view, protocol::GraphTensor& entry) {
+    if (view.view_src == nullptr || !can_name_view_source(view))
+        return {};
+    // One step deep: what is viewed here views nothing itself.
+    const uint32_t source = TRY(reference(*view.view_src));
+    if (!lies_in(entry.tensor, graph_.tensors[source].tensor, view.view_offs))
+        return {};
+    entry.view_source = source + 1;
+    entry.view_offset = view.view_offs;
+    return {};
+}
+
+}  // namespace virtgpu::frontend

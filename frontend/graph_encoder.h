@@ -1,0 +1,36 @@
+#pragma once
+
+#include <ggml.h>
+
+#include "frontend/pointer_map.h"
+#include "frontend/tensor_description.h"
+
+namespace virtgpu::frontend {
+
+// Turns nodes of a ggml graph, given in their order, into a protocol::Graph. What a node reads and
+// that was not given before is a leaf: it belongs to another part of a split graph, and a host that
+// knew its operation would compute it again on memory that has been reused since. For one thread;
+// made to be used again and again.
+class GraphEncoder {
+ public:
+    // Without a placer all places are left out, as node descriptions want it.
+    explicit GraphEncoder(TensorPlacer* placer) : placer_(placer) {}
+
+    void clear();
+    // Fails as the placer does; then the graph is of no use.
+    wire::Result<void> add_node(const ggml_tensor& node);
+
+    const protocol::Graph& graph() const { return graph_; }
+    // How many nodes of the guest's graph use the node's result, in this part of it and in others.
+    void set_use_count(uint32_t node, int32_t count);
+
+ private:
+    wire::Result<uint32_t> reference(const ggml_tensor& tensor);
+    wire::Result<void> set_view_source(const ggml_tensor& view, protocol::GraphTensor& entry);
+
+    TensorPlacer* placer_;
+    PointerMap positions_;
+    protocol::Graph graph_;
+};
+
+}  // namespace virtgpu::frontend

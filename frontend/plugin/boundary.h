@@ -1,0 +1,34 @@
+#pragma once
+
+#include <exception>
+
+#include "wire/log.h"
+#include "wire/result.h"
+
+namespace virtgpu::frontend {
+
+// Runs what ggml called; no exception may reach C code, and the standard library throws when memory
+// is short. Then the caller gets `fallback`.
+template <typename Function, typename Value>
+Value at_boundary(wire::Log& log, Value fallback, Function function) noexcept {
+    try {
+        return function();
+    } catch (const std::exception& exception) {
+        log.write(wire::LogLevel::kError, exception.what());
+        return fallback;
+    }
+}
+
+// For functions of ggml that return nothing: logs the error of a Result<void>. What makes a
+// connection lost has logged itself.
+template <typename Function>
+bool attempt(wire::Log& log, Function function) noexcept {
+    return at_boundary(log, false, [&] {
+        const auto result = function();
+        if (!result && result.error().fault() != wire::Fault::kLost)
+            log.error("{}", result.error().message());
+        return static_cast<bool>(result);
+    });
+}
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,97 @@
+#include "frontend/plugin/device_table.h"
+
+#include "frontend/plugin/boundary.h"
+#include "frontend/plugin/stream_table.h"
+
+namespace virtgpu::frontend {
+
+namespace {
+
+DeviceEntry& entry(ggml_backend_dev_t device) {
+    return *static_cast<DeviceEntry*>(device->context);
+}
+
+RemoteDevice& object(ggml_backend_dev_t device) {
+    return entry(device).device();
+}
+
+wire::Log& log_of(ggml_backend_dev_t device) {
+    return object(device).connection().log();
+}
+
+const char* get_name(ggml_backend_dev_t device) {
+    return object(device).name().c_str();
+}
+
+const char* get_description(ggml_backend_dev_t device) {
+    return object(device).description().c_str();
+}
+
+void get_memory(ggml_backend_dev_t device, size_t* free, size_t* total) {
+    const auto memory = at_boundary(log_of(device), RemoteDevice::Memory{},
+                                    [&] { return object(device).memory(); });
+    *free = memory.free;
+    *total = memory.total;
+}
+
+enum ggml_backend_dev_type get_type(ggml_backend_dev_t device) {
+    return object(device).type();
+}
+
+void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
+    props->name = get_name(device);
+    props->description = get_description(device);
+    get_memory(device, &props->memory_free, &props->memory_total);
+    props->type = get_type(device);
+    props->device_id = object(device).id().c_str();
+    // No host pointers: llama.cpp would hand over the pages of its model file. Nothing asynchronous
+    // as long as every call waits for the host.
+    props->caps = {};
+}
+
+ggml_backend_t init_backend(ggml_backend_dev_t device, const char* /*parameters*/) {
+    return make_ggml_backend(object(device), device);
+}
+
+ggml_backend_buffer_type_t get_buffer_type(ggml_backend_dev_t device) {
+    return entry(device).buffer_type();
+}
+
+bool supports_op(ggml_backend_dev_t device, const ggml_tensor* node) {
+    return at_boundary(log_of(device), false, [&] { return object(device).supports_op(*node); });
+}
+
+bool supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {
+    return type == entry(device).buffer_type();
+}
+
+bool offload_op(ggml_backend_dev_t device, const ggml_tensor* node) {
+    return at_boundary(log_of(device), false, [&] { return object(device).offloads_op(*node); });
+}
+
+ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context) {
+    ggml_backend_device device{};
+    device.iface.get_name = get_name;
+    device.iface.get_description = get_description;
+    device.iface.get_memory = get_memory;
+    device.iface.get_type = get_type;
+    device.iface.get_props = get_props;
+    device.iface.init_backend = init_backend;
+    device.iface.get_buffer_type = get_buffer_type;
+    device.iface.supports_op = supports_op;
+    device.iface.supports_buft = supports_buft;
+    device.iface.offload_op = offload_op;
+    device.reg = registry;
+    device.context = context;
+    return device;
+}
+
+}  // namespace
+
+DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, Connection& connection,
+                         uint32_t index, std::string name)
+    : device_(connection, index, std::move(name)),
+      ggml_device_(make_table(registry, this)),
+      buffer_type_(abi, device_, &ggml_device_) {}
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "frontend/ggml_plugin_abi.h"
+#include "frontend/plugin/buffer_type_table.h"
+#include "frontend/plugin/plugin_abi_version.h"
+#include "frontend/remote_device.h"
+
+namespace virtgpu::frontend {
+
+// A device with the tables through which ggml reaches it. ggml keeps its address: not to be moved.
+class DeviceEntry {
+ public:
+    DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, Connection& connection, uint32_t index,
+                std::string name);
+    DeviceEntry(const DeviceEntry&) = delete;
+    DeviceEntry& operator=(const DeviceEntry&) = delete;
+
+    ggml_backend_dev_t get() { return &ggml_device_; }
+    RemoteDevice& device() { return device_; }
+    ggml_backend_buffer_type_t buffer_type() { return buffer_type_.get(); }
+
+ private:
+    RemoteDevice device_;
+    ggml_backend_device ggml_device_;
+    BufferTypeEntry buffer_type_;
+};
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,58 @@
+#include "frontend/plugin/discovery.h"
+
+#include "frontend/transport/drm_transport.h"
+#include "frontend/transport/socket_transport.h"
+#include "frontend/transport/virtio_gpu_nodes.h"
+
+namespace virtgpu::frontend {
+
+namespace {
+
+using Connections = std::vector<std::unique_ptr<Connection>>;
+
+void connect(std::unique_ptr<Transport> transport, Connections& connections, wire::Log& log) {
+    const std::string name = transport->name();
+    auto connection = Connection::open(std::move(transport), log);
+    if (!connection) {
+        log.warning("{}: no devices: {}", name, connection.error().message());
+        return;
+    }
+    if ((*connection)->host().devices.empty())
+        log.warning("{}: the host offers no devices; the log of ggml-virtgpu-host says why", name);
+    connections.push_back(std::move(*connection));
+}
+
+void connect_socket(const char* path, Connections& connections, wire::Log& log) {
+    auto transport = SocketTransport::connect(path);
+    if (!transport) {
+        log.warning("{}; is `ggml-virtgpu-host --listen {}` running? Going on without its devices",
+                    transport.error().message(), path);
+        return;
+    }
+    connect(std::move(*transport), connections, log);
+}
+
+void connect_nodes(Connections& connections, wire::Log& log) {
+    for (VirtioGpuNode& node : open_virtio_gpu_nodes(log)) {
+        auto transport = DrmTransport::create(std::move(node.file), node.address);
+        if (transport)
+            connect(std::move(*transport), connections, log);
+        else if (transport.error().fault() == wire::Fault::kRefused)
+            log.debug("{}: not ours: {}", node.address, transport.error().message());
+        else
+            log.warning("{}: no devices: {}", node.address, transport.error().message());
+    }
+}
+
+}  // namespace
+
+Connections connect_to_hosts(const char* socket_path, wire::Log& log) {
+    Connections connections;
+    if (socket_path != nullptr && *socket_path != '\0')
+        connect_socket(socket_path, connections, log);
+    else
+        connect_nodes(connections, log);
+    return connections;
+}
+
+}  // namespace virtgpu::frontend

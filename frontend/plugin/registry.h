@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "frontend/connection.h"
+#include "frontend/plugin/device_table.h"
+#include "wire/log.h"
+
+namespace virtgpu::frontend {
+
+// What ggml_backend_init returns, and all that belongs to it.
+class Registry {
+ public:
+    // `log` outlives the registry.
+    Registry(PluginAbi abi, wire::Log& log);
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    // Adds the devices of a host, named virtgpu0, virtgpu1, ... in the order they are added.
+    void add(std::unique_ptr<Connection> connection);
+
+    ggml_backend_reg_t get() { return &ggml_registry_; }
+    size_t device_count() const { return devices_.size(); }
+    // Null when there is no such device.
+    ggml_backend_dev_t device(size_t index);
+
+ private:
+    PluginAbi abi_;
+    wire::Log& log_;
+    ggml_backend_reg ggml_registry_;
+    std::vector<std::unique_ptr<Connection>> connections_;
+    std::vector<std::unique_ptr<DeviceEntry>> devices_;
+};
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ggml-backend.h>
+
+#include <atomic>
+#include <span>
+
+#include "frontend/address_reservation.h"
+#include "frontend/connection.h"
+#include "frontend/tensor_description.h"
+
+namespace virtgpu::frontend {
+
+class RemoteDevice;
+
+// A buffer on the host. Its base is reserved address space: only offsets from it mean anything.
+// Failures of transfers are logged once and make the connection lost; get_tensor then gives zeroes.
+class RemoteBuffer {
+ public:
+    RemoteBuffer(RemoteDevice& device, protocol::Handle handle, AddressReservation addresses,
+                 size_t size)
+        : device_(device), handle_(handle), addresses_(std::move(addresses)), size_(size) {}
+    // Frees the host's buffer.
+    ~RemoteBuffer();
+    RemoteBuffer(const RemoteBuffer&) = delete;
+    RemoteBuffer& operator=(const RemoteBuffer&) = delete;
+
+    RemoteDevice& device() { return device_; }
+    void* base() const { return addresses_.base(); }
+    // Fault::kRefused for a tensor whose data is not in the buffer.
+    wire::Result<TensorPlace> place(const ggml_tensor& tensor) const;
+
+    // Lets the host's backend prepare a tensor that was placed here.
+    wire::Result<void> init_tensor(const ggml_tensor& tensor);
+    wire::Result<void> memset_tensor(const ggml_tensor& tensor, uint8_t value, size_t offset,
+                                     size_t size);
+    wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
+                                  std::span<const std::byte> from);
+    wire::Result<void> get_tensor(const ggml_tensor& tensor, size_t offset,
+                                  std::span<std::byte> to);
+    // False when the host cannot copy; `source` is in a buffer of the same connection.
+    wire::Result<bool> copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
+                                   const ggml_tensor& to);
+    wire::Result<void> clear(uint8_t value);
+    // Tells the host what the buffer is for, if that changed: ggml sets it without telling us.
+    wire::Result<void> update_usage(ggml_backend_buffer_usage usage);
+
+ private:
+    wire::Result<protocol::Tensor> placed(const ggml_tensor& tensor) const;
+    RingChannel& commands();
+
+    RemoteDevice& device_;
+    protocol::Handle handle_;
+    AddressReservation addresses_;
+    size_t size_;
+    std::atomic<uint32_t> usage_ = GGML_BACKEND_BUFFER_USAGE_ANY;
+};
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,142 @@
+#include "frontend/remote_device.h"
+
+#include <algorithm>
+
+#include "frontend/ggml_plugin_abi.h"
+#include "frontend/graph_encoder.h"
+
+namespace virtgpu::frontend {
+
+using wire::Fault;
+using wire::Result;
+
+namespace {
+
+constexpr double kMebibyte = 1024.0 * 1024.0;
+
+bool computes_nothing(ggml_op op) {
+    switch (op) {
+        case GGML_OP_NONE:
+        case GGML_OP_RESHAPE:
+        case GGML_OP_VIEW:
+        case GGML_OP_PERMUTE:
+        case GGML_OP_TRANSPOSE:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Result<std::vector<protocol::GraphTensor>> node_description(const ggml_tensor& node) {
+    GraphEncoder encoder(nullptr);
+    TRY(encoder.add_node(node));
+    return encoder.graph().tensors;
+}
+
+}  // namespace
+
+RemoteDevice::RemoteDevice(Connection& connection, uint32_t index, std::string name)
+    : connection_(connection),
+      index_(index),
+      info_(connection.host().devices[index]),
+      name_(std::move(name)),
+      description_(info_.description + " (remote)"),
+      id_(fmt::format("virtgpu:{}/{}", connection.transport().name(),
+                      info_.device_id.empty() ? info_.name : info_.device_id)) {}
+
+enum ggml_backend_dev_type RemoteDevice::type() const {
+    switch (info_.type) {
+        case protocol::DeviceType::kIgpu:
+            return GGML_BACKEND_DEVICE_TYPE_IGPU;
+        case protocol::DeviceType::kMeta:
+            return GGML_BACKEND_DEVICE_TYPE_META;
+        // llama.cpp passes over CPU devices that are not its own, and uses accelerators only with
+        // the CPU's memory.
+        case protocol::DeviceType::kCpu:
+        case protocol::DeviceType::kAccel:
+        case protocol::DeviceType::kGpu:
+            break;
+    }
+    return GGML_BACKEND_DEVICE_TYPE_GPU;
+}
+
+RemoteDevice::Memory RemoteDevice::memory() {
+    const auto reply = connection_.commands().get_device_memory({index_});
+    if (!reply)
+        return {info_.memory_free, info_.memory_total};
+    return {reply->memory_free, reply->memory_total};
+}
+
+bool RemoteDevice::supports_op(const ggml_tensor& node) {
+    // llama.cpp aborts when a device that holds its cache cannot "run" it.
+    if (computes_nothing(node.op))
+        return true;
+    std::string key = node_key(node);
+    if (const auto known = supported_.find(key))
+        return *known;
+    auto description = node_description(node);
+    if (!description)
+        return false;
+    const auto reply = connection_.commands().supports_op({index_, std::move(*description)});
+    if (!reply)
+        // Lost: "no" for a node whose data is here makes ggml's scheduler abort; with "yes" the
+        // computation fails instead.
+        return reply.error().fault() == Fault::kLost;
+    supported_.remember(std::move(key), reply->supported);
+    return reply->supported;
+}
+
+bool RemoteDevice::offloads_op(const ggml_tensor& node) {
+    if (computes_nothing(node.op))
+        return false;
+    std::string key = node_key(node);
+    if (const auto known = offloaded_.find(key))
+        return *known;
+    auto description = node_description(node);
+    if (!description)
+        return false;
+    const auto reply = connection_.commands().offloads_op({index_, std::move(*description)});
+    if (!reply)
+        return false;
+    offloaded_.remember(std::move(key), reply->offloads);
+    return reply->offloads;
+}
+
+size_t RemoteDevice::alloc_size(const ggml_tensor& tensor) {
+    const size_t bytes = ggml_nbytes(&tensor);
+    // libggml asserts that nothing else needs more than its data.
+    if (!ggml_is_quantized(tensor.type) && !ggml_op_alloc_size_may_expand(tensor.op))
+        return bytes;
+    std::string key = node_key(tensor);
+    if (const auto known = sizes_.find(key))
+        return *known;
+    auto description = node_description(tensor);
+    if (!description)
+        return bytes;
+    const auto reply = connection_.commands().get_alloc_size({index_, std::move(*description)});
+    if (!reply)
+        return bytes;
+    const uint64_t size = std::max<uint64_t>(reply->size, bytes);
+    sizes_.remember(std::move(key), size);
+    return size;
+}
+
+Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::allocate(size_t size) {
+    auto addresses = TRY(AddressReservation::create(size, alignment()));
+    const auto reply = connection_.commands().alloc_buffer({index_, size});
+    if (!reply && reply.error().fault() == Fault::kRefused) {
+        const Memory now = memory();
+        return wire::fail(
+            Fault::kRefused, "{} cannot allocate {:.1f} MiB ({:.1f} of {:.1f} MiB are free): {}",
+            name_, static_cast<double>(size) / kMebibyte, static_cast<double>(now.free) / kMebibyte,
+            static_cast<double>(now.total) / kMebibyte, reply.error().message());
+    }
+    const protocol::Handle handle = TRY(Result<protocol::AllocBufferReply>(reply)).buffer;
+    return std::make_unique<RemoteBuffer>(*this, handle, std::move(addresses), size);
+}
+
+Result<std::unique_ptr<RemoteStream>> RemoteDevice::open_stream() {
+    return RemoteStream::open(connection_, index_);
+}
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <ggml-backend.h>
+
+#include <memory>
+
+#include "frontend/connection.h"
+#include "frontend/graph_encoder.h"
+
+namespace virtgpu::frontend {
+
+// A ggml_backend_t: one ring of the connection, on which the host computes graphs. For one thread
+// at a time, as ggml's backends are.
+class RemoteStream {
+ public:
+    static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,
+                                                            uint32_t device);
+    RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring);
+    ~RemoteStream();
+    RemoteStream(const RemoteStream&) = delete;
+    RemoteStream& operator=(const RemoteStream&) = delete;
+
+    // Computes and waits. Fault::kRefused for a graph that the host cannot compute.
+    wire::Result<protocol::GraphStatus> compute(ggml_cgraph& graph);
+
+ private:
+    wire::Result<void> encode_graph(ggml_cgraph& graph);
+    wire::Result<protocol::GraphStatus> send(std::span<const std::byte> bytes);
+
+    Connection& connection_;
+    std::unique_ptr<RingChannel> ring_;
+    std::unique_ptr<TensorPlacer> placer_;
+    GraphEncoder encoder_;
+    wire::Writer writer_;
+};
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <ggml.h>
+
+#include "protocol/generated/structures.h"
+#include "wire/result.h"
+
+namespace virtgpu::frontend {
+
+// Where a tensor's data is. A handle without generation: the tensor has no bytes, or no place is
+// wanted.
+struct TensorPlace {
+    protocol::Handle buffer;
+    uint64_t offset = 0;
+};
+
+class TensorPlacer {
+ public:
+    virtual ~TensorPlacer() = default;
+    // Fault::kRefused for data that is not in a buffer of the connection.
+    virtual wire::Result<TensorPlace> place(const ggml_tensor& tensor) = 0;
+};
+
+// The tensor as the protocol describes it, without sources and place.
+protocol::Tensor describe(const ggml_tensor& tensor);
+// The same as a leaf: what the operation was does not matter to whoever reads the result.
+protocol::Tensor describe_leaf(const ggml_tensor& tensor);
+
+}  // namespace virtgpu::frontend

@@ -1,0 +1,191 @@
+#include "frontend/transport/drm_transport.h"
+
+#include <poll.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include <cerrno>
+
+#include "frontend/level1_command.h"
+#include "frontend/transport/virtgpu_uapi.h"
+#include "wire/sys/mapped_region.h"
+
+namespace virtgpu::frontend {
+
+using wire::Fault;
+using wire::FileDescriptor;
+using wire::Result;
+
+namespace {
+
+// The kernel's limit; a ring's number is the index of its timeline.
+constexpr uint64_t kTimelines = 64;
+static_assert(protocol::kMaxRings < kTimelines);
+
+uint64_t address_of(const void* object) {
+    return reinterpret_cast<uintptr_t>(object);
+}
+
+bool has_parameter(int node, uint64_t parameter) {
+    int value = 0;
+    uapi::GetParam request{parameter, address_of(&value)};
+    return drmIoctl(node, uapi::kIoctlGetParam, &request) == 0 && value != 0;
+}
+
+Result<void> execute(int node, std::span<const std::byte> command, uapi::Execbuffer& request) {
+    request.size = static_cast<uint32_t>(command.size());
+    request.command = address_of(command.data());
+    // Without this flag the kernel asks the device for a fence on the global timeline.
+    request.flags |= uapi::kRingIdx;
+    if (drmIoctl(node, uapi::kIoctlExecbuffer, &request) != 0)
+        return wire::system_failure(errno, "sending a command to the device");
+    return {};
+}
+
+}  // namespace
+
+class DrmRegion : public SharedRegion {
+ public:
+    DrmRegion(DrmTransport& transport, uint32_t handle, uint32_t number,
+              std::shared_ptr<wire::Region> memory)
+        : SharedRegion(number, std::move(memory)), transport_(transport), handle_(handle) {}
+    ~DrmRegion() override { transport_.close_handle(handle_); }
+    DrmRegion(const DrmRegion&) = delete;
+    DrmRegion& operator=(const DrmRegion&) = delete;
+
+ private:
+    DrmTransport& transport_;
+    uint32_t handle_;
+};
+
+Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, std::string name) {
+    std::unique_ptr<DrmTransport> transport(new DrmTransport(std::move(node), std::move(name)));
+    TRY(transport->check_parameters());
+    TRY(transport->check_capset());
+    TRY(transport->init_context());
+    return transport;
+}
+
+Result<void> DrmTransport::check_parameters() const {
+    struct Parameter {
+        uint64_t id;
+        std::string_view name;
+    };
+    for (const Parameter& parameter :
+         {Parameter{uapi::kParam3dFeatures, "3D"}, Parameter{uapi::kParamResourceBlob, "blobs"},
+          Parameter{uapi::kParamHostVisible, "host-visible memory"},
+          Parameter{uapi::kParamContextInit, "context types"}})
+        if (!has_parameter(node_.number(), parameter.id))
+            return wire::fail(Fault::kRefused, "the device has no {}", parameter.name);
+    return {};
+}
+
+Result<void> DrmTransport::check_capset() const {
+    // Layout: docs/PROTOCOL.md, "Level 1".
+    std::array<uint32_t, 6> capset{};
+    constexpr size_t kMagicWord = 2;
+    uapi::GetCaps request{protocol::kCapsetApir, 0, address_of(capset.data()), sizeof capset, 0};
+    if (drmIoctl(node_.number(), uapi::kIoctlGetCaps, &request) != 0)
+        return wire::fail(Fault::kRefused, "the device does not offer capset {}",
+                          protocol::kCapsetApir);
+    if (capset[kMagicWord] != protocol::kCapsetMagic)
+        return wire::fail(Fault::kRefused, "the device's capset {} is another host's",
+                          protocol::kCapsetApir);
+    return {};
+}
+
+Result<void> DrmTransport::init_context() const {
+    std::array<uapi::ContextSetParam, 3> parameters{{
+        {uapi::kContextParamCapsetId, protocol::kCapsetApir},
+        {uapi::kContextParamNumRings, kTimelines},
+        // No DRM events: a file with 512 unread ones refuses further commands.
+        {uapi::kContextParamPollRingsMask, 0},
+    }};
+    uapi::ContextInit request{parameters.size(), 0, address_of(parameters.data())};
+    if (drmIoctl(node_.number(), uapi::kIoctlContextInit, &request) != 0)
+        return wire::system_failure(errno, "opening a context on the device");
+    return {};
+}
+
+Result<std::unique_ptr<SharedRegion>> DrmTransport::create_region(size_t size) {
+    if (!owner_.is_this())
+        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    size = (size + page - 1) / page * page;
+    uapi::ResourceCreateBlob blob{};
+    blob.blob_mem = uapi::kBlobMemHost3d;
+    blob.blob_flags = uapi::kBlobFlagUseMappable;
+    blob.size = size;
+    if (drmIoctl(node_.number(), uapi::kIoctlCreateBlob, &blob) != 0)
+        return wire::system_failure(errno, fmt::format("creating a region of {} bytes", size));
+    uapi::Map map{};
+    map.handle = blob.bo_handle;
+    if (drmIoctl(node_.number(), uapi::kIoctlMap, &map) != 0) {
+        const int reason = errno;
+        close_handle(blob.bo_handle);
+        return wire::system_failure(reason, "asking for a region's place");
+    }
+    // The whole object: Linux 6.12 refuses to map parts of one.
+    auto memory = wire::map_region(node_.number(), size, static_cast<int64_t>(map.offset));
+    if (!memory) {
+        close_handle(blob.bo_handle);
+        return tl::unexpected(memory.error());
+    }
+    return std::make_unique<DrmRegion>(*this, blob.bo_handle, blob.res_handle, *memory);
+}
+
+Result<void> DrmTransport::submit(std::span<const std::byte> command) {
+    if (!owner_.is_this())
+        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+    uapi::Execbuffer request{};
+    return execute(node_.number(), command, request);
+}
+
+Result<void> DrmTransport::open_signals(uint32_t ring) {
+    if (ring >= fences_.size())
+        return wire::fail(Fault::kRefused, "ring {} has no timeline", ring);
+    fences_[ring].reset();
+    return {};
+}
+
+void DrmTransport::close_signals(uint32_t ring) {
+    fences_[ring].reset();
+}
+
+Result<void> DrmTransport::doorbell(uint32_t ring) {
+    return submit(doorbell_command(ring).bytes());
+}
+
+Result<FileDescriptor> DrmTransport::doorbell_with_fence(uint32_t ring) const {
+    const wire::Writer command = doorbell_command(ring);
+    uapi::Execbuffer request{};
+    request.flags = uapi::kFenceFdOut;
+    request.fence_fd = -1;
+    request.ring_idx = ring;
+    TRY(execute(node_.number(), command.bytes(), request));
+    return FileDescriptor(request.fence_fd);
+}
+
+Result<void> DrmTransport::wait(uint32_t ring, std::chrono::milliseconds timeout) {
+    if (!owner_.is_this())
+        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+    // A fence that an earlier wait left behind still completes with the ring's next signal.
+    if (!fences_[ring])
+        fences_[ring] = TRY(doorbell_with_fence(ring));
+    pollfd fence{fences_[ring].number(), POLLIN, 0};
+    const int ready = ::poll(&fence, 1, static_cast<int>(timeout.count()));
+    if (ready < 0 && errno != EINTR)
+        return wire::system_failure(errno, "waiting for a fence");
+    if (ready > 0)
+        fences_[ring].reset();
+    return {};
+}
+
+void DrmTransport::close_handle(uint32_t handle) const {
+    if (!owner_.is_this())
+        return;
+    drm_gem_close request{handle, 0};
+    drmIoctl(node_.number(), DRM_IOCTL_GEM_CLOSE, &request);
+}
+
+}  // namespace virtgpu::frontend
