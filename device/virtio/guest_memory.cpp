@@ -19,8 +19,8 @@ Result<void> GuestMemory::check_new(const MemoryRange& range) const {
     constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
     constexpr uint64_t kAlignment = 16;  // of what rings are made of
     if ((range.guest_address | range.file_offset) % kAlignment != 0 || range.size == 0 ||
-        range.size > kLast - range.guest_address ||
-        range.size > kLast - range.vmm_address || range.size > kLast - range.file_offset)
+        range.size > kLast - range.guest_address || range.size > kLast - range.vmm_address ||
+        range.size > kLast - range.file_offset)
         return fail(Fault::kPeer, "memory range {:#x}+{:#x} is none", range.guest_address,
                     range.size);
     for (const Mapped& other : ranges_)

@@ -1,0 +1,127 @@
+#include "device/container/endpoint.h"
+
+#include <array>
+#include <utility>
+
+#include "device/limits.h"
+#include "wire/generated/messages.h"
+
+namespace virtgpu::container {
+
+using protocol::OpenStatus;
+using wire::Fault;
+
+namespace {
+
+constexpr uint32_t kContext = 1;
+constexpr std::chrono::milliseconds kAtOnce(0);
+// Messages served at once; then the worker gets a turn.
+constexpr int kMessagesAtOnce = 64;
+
+}  // namespace
+
+Endpoint::Endpoint(wire::PacketSocket socket, apir::Renderer& renderer, apir::Context& context,
+                   uint64_t memory_limit, wire::Log& log, std::function<void()> on_closed)
+    : socket_(std::move(socket)),
+      renderer_(renderer),
+      context_(context),
+      log_(log),
+      on_closed_(std::move(on_closed)),
+      allocator_(memory_limit) {}
+
+Result<std::unique_ptr<Endpoint>> Endpoint::create(wire::PacketSocket socket,
+                                                   apir::Renderer& renderer, uint64_t memory_limit,
+                                                   device::EventLoop& loop, wire::Log& log,
+                                                   std::function<void()> on_closed) {
+    apir::Context* context = TRY(renderer.create_context(kContext, "container"));
+    std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(socket), renderer, *context,
+                                                    memory_limit, log, std::move(on_closed)));
+    endpoint->watch_ = TRY(loop.watch(endpoint->socket_.number(), device::Interest::kReadable,
+                                      [self = endpoint.get()] { self->readable(); }));
+    return endpoint;
+}
+
+void Endpoint::readable() {
+    const auto received = receive();
+    if (received)
+        return;
+    if (received.error().fault() == Fault::kLost)
+        log_.info("the client closed the connection");
+    else
+        log_.warning("the connection to the client is closed: {}", received.error().message());
+    watch_.reset();
+    on_closed_();
+}
+
+Result<void> Endpoint::receive() {
+    for (int count = 0; count < kMessagesAtOnce; ++count) {
+        // Descriptors that a client sends are closed with the packet.
+        const auto packet = TRY(socket_.receive(kAtOnce));
+        if (!packet)
+            break;
+        wire::Reader reader(packet->bytes);
+        Header header;
+        header.id = TRY(reader.number<uint32_t>());
+        header.serial = TRY(reader.number<uint32_t>());
+        const auto request = TRY(wire::decode_container_request(
+            header.id, std::span(packet->bytes).subspan(2 * sizeof(uint32_t))));
+        TRY(std::visit([&](const auto& decoded) { return handle(header, decoded); }, request));
+    }
+    return {};
+}
+
+template <typename Reply>
+Result<void> Endpoint::reply(const Header& header, const Reply& fields,
+                             std::span<const int> files) {
+    wire::Writer writer;
+    writer.number(header.id);
+    writer.number(header.serial);
+    TRY(wire::encode(writer, fields));
+    // A client that asks without reading answers is no client.
+    return socket_.send(writer.bytes(), files, kAtOnce);
+}
+
+Result<device::SharedMemory> Endpoint::make_region(uint64_t size) {
+    if (regions_.size() == device::kMaxRegions)
+        return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
+    return allocator_.allocate(size);
+}
+
+Result<void> Endpoint::handle(const Header& header,
+                              const protocol::ContainerCreateRegionRequest& request) {
+    const auto memory = make_region(request.size);
+    if (!memory) {
+        log_.warning("no region for the client: {}", memory.error().message());
+        return reply(header, protocol::ContainerCreateRegionReply{});
+    }
+    const uint32_t number = next_region_++;
+    regions_.emplace(number, *memory);
+    context_.attach(number, *memory);
+    const std::array<int, 1> file{(*memory)->file()};
+    return reply(header, protocol::ContainerCreateRegionReply{number, (*memory)->size()}, file);
+}
+
+Result<void> Endpoint::handle(const Header& /*header*/,
+                              const protocol::ContainerDestroyRegionRequest& request) {
+    if (regions_.erase(request.region) == 0)
+        return fail(Fault::kPeer, "region {} does not exist", request.region);
+    context_.detach(request.region);
+    return {};
+}
+
+Result<void> Endpoint::handle(const Header& /*header*/,
+                              const protocol::ContainerSubmitRequest& request) {
+    context_.submit(std::as_bytes(std::span(request.command)), {});
+    return {};
+}
+
+Result<void> Endpoint::handle(const Header& header,
+                              const protocol::ContainerGetRingEventsRequest& request) {
+    const apir::Ring* ring = context_.open_ring(request.ring);
+    if (ring == nullptr)
+        return reply(header, protocol::ContainerGetRingEventsReply{OpenStatus::kRefused});
+    const std::array files{ring->doorbell().number(), ring->completion().number()};
+    return reply(header, protocol::ContainerGetRingEventsReply{OpenStatus::kOk}, files);
+}
+
+}  // namespace virtgpu::container

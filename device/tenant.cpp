@@ -1,0 +1,100 @@
+#include "device/tenant.h"
+
+#include <sys/signalfd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "device/container/endpoint.h"
+#include "device/gpu/device.h"
+#include "device/vhost_user/endpoint.h"
+
+namespace virtgpu::device {
+
+using wire::FileDescriptor;
+using wire::Result;
+
+namespace {
+
+constexpr std::chrono::milliseconds kDrainTime{5000};
+
+Result<FileDescriptor> catch_end_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    FileDescriptor file(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!file)
+        return wire::system_failure(errno, "waiting for signals");
+    return file;
+}
+
+// Serves until the tenant leaves or a signal comes.
+class Service {
+ public:
+    static Result<std::unique_ptr<Service>> create() {
+        auto loop = TRY(EventLoop::create());
+        auto signals = TRY(catch_end_signals());
+        std::unique_ptr<Service> service(new Service(std::move(loop), std::move(signals)));
+        service->watch_ = TRY(service->loop_->watch(service->signals_.number(), Interest::kReadable,
+                                                    [self = service.get()] {
+                                                        self->told_to_end_ = true;
+                                                        self->loop_->stop();
+                                                    }));
+        return service;
+    }
+
+    EventLoop& loop() { return *loop_; }
+
+    Result<void> run(apir::Renderer& renderer, wire::Log& log) {
+        TRY(loop_->run());
+        if (told_to_end_) {
+            log.info("ending: the worker finishes what it has");
+            renderer.drain(kDrainTime);
+        }
+        return {};
+    }
+
+ private:
+    Service(std::unique_ptr<EventLoop> loop, FileDescriptor signals)
+        : loop_(std::move(loop)), signals_(std::move(signals)) {}
+
+    std::unique_ptr<EventLoop> loop_;
+    FileDescriptor signals_;
+    bool told_to_end_ = false;
+    Watch watch_;
+};
+
+Result<void> serve_machine(FileDescriptor socket, const TenantOptions& options, wire::Log& log) {
+    const auto service = TRY(Service::create());
+    EventLoop& loop = service->loop();
+    apir::Renderer renderer(options.worker, apir::Waiter::kFence, loop, log);
+    const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
+    gpu::Device device(renderer, *channel, options.window_size, log);
+    log.info("a VMM connected");
+    const auto endpoint = TRY(vhost_user::Endpoint::create(std::move(socket), device, *channel,
+                                                           loop, log, [&] { loop.stop(); }));
+    return service->run(renderer, log);
+}
+
+Result<void> serve_container(FileDescriptor socket, const TenantOptions& options, wire::Log& log) {
+    const auto service = TRY(Service::create());
+    EventLoop& loop = service->loop();
+    apir::Renderer renderer(options.worker, apir::Waiter::kClient, loop, log);
+    log.info("a client connected");
+    const auto endpoint =
+        TRY(container::Endpoint::create(wire::PacketSocket(std::move(socket)), renderer,
+                                        options.window_size, loop, log, [&] { loop.stop(); }));
+    return service->run(renderer, log);
+}
+
+}  // namespace
+
+Result<void> serve_tenant(TenantKind kind, FileDescriptor socket, const TenantOptions& options,
+                          wire::Log& log) {
+    return kind == TenantKind::kVirtualMachine ? serve_machine(std::move(socket), options, log)
+                                               : serve_container(std::move(socket), options, log);
+}
+
+}  // namespace virtgpu::device

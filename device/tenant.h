@@ -1,0 +1,26 @@
+// Serving one tenant, a VM or a container's connection, until it leaves or we are told to end.
+#pragma once
+
+#include <cstdint>
+
+#include "device/apir/worker_options.h"
+#include "wire/log.h"
+#include "wire/result.h"
+#include "wire/sys/file_descriptor.h"
+
+namespace virtgpu::device {
+
+enum class TenantKind { kVirtualMachine, kContainer };
+
+struct TenantOptions {
+    apir::WorkerOptions worker;
+    // Bytes of the host-visible window and of all regions of the tenant.
+    uint64_t window_size = 0;
+};
+
+// Runs the device process: single-threaded, blocks SIGTERM and SIGINT and takes them as the request
+// to let the worker finish (5 s at most) and return. `socket` is the tenant's connection.
+wire::Result<void> serve_tenant(TenantKind kind, wire::FileDescriptor socket,
+                                const TenantOptions& options, wire::Log& log);
+
+}  // namespace virtgpu::device

@@ -1,0 +1,309 @@
+#include "device/vhost_user/endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "device/limits.h"
+#include "device/vhost_user/protocol.h"
+#include "wire/writer.h"
+
+namespace virtgpu::vhost_user {
+
+using wire::Fault;
+
+namespace {
+
+constexpr uint64_t bit(unsigned number) {
+    return uint64_t{1} << number;
+}
+
+constexpr uint64_t kFeatures = bit(gpu::kFeatureVirgl) | bit(gpu::kFeatureResourceBlob) |
+                               bit(gpu::kFeatureContextInit) | bit(kFeatureIndirect) |
+                               bit(kFeatureEventIndex) | bit(kFeatureProtocolFeatures) |
+                               bit(kFeatureVersion1);
+constexpr uint64_t kProtocolFeatures = bit(kProtocolMultiQueue) | bit(kProtocolReplyAck) |
+                                       bit(kProtocolBackendRequests) | bit(kProtocolConfig) |
+                                       bit(kProtocolBackendSendFile) | bit(kProtocolResetDevice) |
+                                       bit(kProtocolMemorySlots) | bit(kProtocolSharedMemory);
+
+// struct virtio_gpu_config: events to read and to clear, scanouts, capsets; later versions of the
+// specification append a blob alignment, where 0 is none.
+std::vector<std::byte> configuration() {
+    wire::Writer writer;
+    for (const uint32_t word : {0U, 0U, 0U, gpu::Device::kCapsets})
+        writer.number(word);
+    std::vector<std::byte> bytes(writer.bytes().begin(), writer.bytes().end());
+    bytes.resize(kMaxConfigBytes);
+    return bytes;
+}
+
+}  // namespace
+
+Endpoint::Endpoint(FileDescriptor socket, gpu::Device& device, BackendChannel& channel,
+                   device::EventLoop& loop, wire::Log& log, std::function<void()> on_closed)
+    : socket_(std::move(socket)),
+      device_(device),
+      channel_(channel),
+      log_(log),
+      on_closed_(std::move(on_closed)),
+      control_(0, memory_, loop, log, [this](const auto& chain) { take_control(chain); }),
+      cursor_(1, memory_, loop, log, [this](const auto& chain) { take_cursor(chain); }) {}
+
+Result<std::unique_ptr<Endpoint>> Endpoint::create(FileDescriptor socket, gpu::Device& device,
+                                                   BackendChannel& channel, device::EventLoop& loop,
+                                                   wire::Log& log,
+                                                   std::function<void()> on_closed) {
+    std::unique_ptr<Endpoint> endpoint(
+        new Endpoint(std::move(socket), device, channel, loop, log, std::move(on_closed)));
+    endpoint->watch_ = TRY(loop.watch(endpoint->socket_.number(), device::Interest::kReadable,
+                                      [self = endpoint.get()] { self->readable(); }));
+    return endpoint;
+}
+
+void Endpoint::readable() {
+    const auto received = receive();
+    if (received)
+        return;
+    if (received.error().fault() == Fault::kLost)
+        log_.info("{}", received.error().message());
+    else
+        log_.error("the connection to the VMM is closed: {}", received.error().message());
+    watch_.reset();
+    control_.stop();
+    cursor_.stop();
+    device_.reset();
+    on_closed_();
+}
+
+Result<void> Endpoint::receive() {
+    while (true) {
+        auto message = TRY(socket_.receive());
+        if (!message)
+            return {};
+        TRY(serve(std::move(*message)));
+    }
+}
+
+Result<void> Endpoint::serve(Message message) {
+    const uint32_t type = message.request;
+    const bool wants_reply = (message.flags & Message::kNeedReply) != 0 &&
+                             (protocol_features_ & bit(kProtocolReplyAck)) != 0;
+    auto request = TRY(decode_request(std::move(message)));
+    const auto answered =
+        TRY(std::visit([this](auto& decoded) { return handle(decoded); }, request));
+    if (answered == Answered::kNo && wants_reply)
+        TRY(reply_number(static_cast<RequestType>(type), 0));
+    return {};
+}
+
+Result<Endpoint::Answered> Endpoint::reply(RequestType type, std::span<const std::byte> payload) {
+    TRY(socket_.send(static_cast<uint32_t>(type), Message::kReply, payload));
+    return Answered::kYes;
+}
+
+Result<Endpoint::Answered> Endpoint::reply_number(RequestType type, uint64_t value) {
+    wire::Writer writer;
+    writer.number(value);
+    return reply(type, writer.bytes());
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetFeatures& /*request*/) {
+    return reply_number(RequestType::kGetFeatures, kFeatures);
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetFeatures& request) {
+    if ((request.features & ~kFeatures) != 0)
+        return fail(Fault::kPeer, "features {:#x} were not offered", request.features);
+    features_ = request.features;
+    control_.set_features(features_);
+    cursor_.set_features(features_);
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetOwner& /*request*/) {
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetProtocolFeatures& /*request*/) {
+    return reply_number(RequestType::kGetProtocolFeatures, kProtocolFeatures);
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetProtocolFeatures& request) {
+    if ((request.features & ~kProtocolFeatures) != 0)
+        return fail(Fault::kPeer, "protocol features {:#x} were not offered", request.features);
+    protocol_features_ = request.features;
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetQueueCount& /*request*/) {
+    return reply_number(RequestType::kGetQueueCount, kQueues);
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetMaxMemorySlots& /*request*/) {
+    return reply_number(RequestType::kGetMaxMemorySlots, kMaxMemorySlots);
+}
+
+Result<void> Endpoint::add_region(const MemoryRegion& region) {
+    if (memory_.size() == kMaxMemorySlots)
+        return fail(Fault::kPeer, "more than {} memory regions", kMaxMemorySlots);
+    const auto identity = TRY(device::FileIdentity::of(region.file.number()));
+    if (!channel_.is_ours(identity))
+        return memory_.add(region.range, region.file.number());
+    TRY(memory_.add_unusable(region.range));
+    channel_.region_added(identity);
+    return {};
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetMemoryTable& request) {
+    memory_.clear();
+    for (const MemoryRegion& region : request.regions)
+        TRY(add_region(region));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(AddMemoryRegion& request) {
+    TRY(add_region(request.region));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(RemoveMemoryRegion& request) {
+    TRY(memory_.remove(request.range));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringSize& request) {
+    TRY(vring(request.vring).set_size(request.size));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringAddress& request) {
+    vring(request.vring).set_addresses(request);
+    return Answered::kNo;
+}
+
+// A VM that was paused goes on where it stopped; a driver that starts anew counts from 0.
+Result<Endpoint::Answered> Endpoint::handle(SetVringBase& request) {
+    if (request.vring == 0 && request.index != control_.next())
+        reset_device("the driver starts anew");
+    vring(request.vring).set_next(static_cast<uint16_t>(request.index));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetVringBase& request) {
+    Vring& ring = vring(request.vring);
+    ring.stop();
+    ready_ = false;
+    wire::Writer writer;
+    writer.number(request.vring);
+    writer.number(uint32_t{ring.next()});
+    return reply(RequestType::kGetVringBase, writer.bytes());
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringKick& request) {
+    TRY(vring(request.vring).set_kick(std::move(request.file)));
+    log_when_ready();
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringCall& request) {
+    TRY(vring(request.vring).set_call(std::move(request.file)));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringError& request) {
+    TRY(vring(request.vring).set_error(std::move(request.file)));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetVringEnable& request) {
+    TRY(vring(request.vring).set_enabled(request.enable));
+    log_when_ready();
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetBackendChannel& request) {
+    TRY(channel_.connect(std::move(request.file)));
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetConfig& request) {
+    const auto bytes = configuration();
+    wire::Writer writer;
+    writer.number(request.offset);
+    writer.number(request.size);
+    writer.number(request.flags);
+    for (uint32_t i = 0; i < request.size; ++i) {
+        const size_t place = size_t{request.offset} + i;
+        *writer.extend(1) = place < bytes.size() ? bytes[place] : std::byte{0};
+    }
+    return reply(RequestType::kGetConfig, writer.bytes());
+}
+
+Result<Endpoint::Answered> Endpoint::handle(SetConfig& /*request*/) {
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GpuSetSocket& request) {
+    gpu_socket_ = std::move(request.file);
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(ResetDevice& /*request*/) {
+    control_.stop();
+    cursor_.stop();
+    control_.set_next(0);
+    cursor_.set_next(0);
+    reset_device("the guest was reset");
+    return Answered::kNo;
+}
+
+Result<Endpoint::Answered> Endpoint::handle(GetSharedMemoryConfig& /*request*/) {
+    const bool has_window = channel_.size() != 0;
+    wire::Writer writer;
+    writer.number(has_window ? 1U : 0U);
+    writer.number(0U);  // padding
+    for (size_t id = 0; id < kSharedMemoryRegions; ++id)
+        writer.number(id == gpu::kHostVisibleRegion ? channel_.size() : uint64_t{0});
+    return reply(RequestType::kGetSharedMemoryConfig, writer.bytes());
+}
+
+// Whatever it was, carrying on as if it had been done would be worse.
+Result<Endpoint::Answered> Endpoint::handle(UnknownRequest& request) {
+    return fail(Fault::kPeer, "vhost-user request {}, which was not offered", request.request);
+}
+
+void Endpoint::reset_device(const char* why) {
+    log_.debug("reset: {}", why);
+    device_.reset();
+    control_.forget_answers();
+    cursor_.forget_answers();
+}
+
+void Endpoint::log_when_ready() {
+    if (ready_ || !control_.running())
+        return;
+    ready_ = true;
+    log_.info("device ready: virtio features {:#x}, vhost-user features {:#x}, window {} MiB",
+              features_, protocol_features_, channel_.size() >> 20U);
+}
+
+void Endpoint::take_control(const virtio::Chain& chain) {
+    const auto bytes = chain.readable_size() <= device::kMaxControlBytes
+                           ? virtio::read_chain(memory_, chain, device::kMaxControlBytes)
+                           // Enough to refuse it with its fence.
+                           : virtio::read_chain(memory_, chain, gpu::Header::kSize);
+    if (!bytes) {
+        log_.warning("a control command cannot be read: {}", bytes.error().message());
+        return control_.answer(chain, {});
+    }
+    device_.execute(*bytes, [this, chain](const std::vector<std::byte>& response) {
+        control_.answer(chain, response);
+    });
+}
+
+// There is no display, hence no cursor.
+void Endpoint::take_cursor(const virtio::Chain& chain) {
+    cursor_.answer(chain, {});
+}
+
+}  // namespace virtgpu::vhost_user
