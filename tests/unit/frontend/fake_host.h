@@ -1,0 +1,83 @@
+// A host in this process: regions of plain memory, a thread per ring.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "frontend/transport/transport.h"
+#include "wire/generated/messages.h"
+#include "wire/host_ring.h"
+#include "wire/log.h"
+
+namespace virtgpu::test {
+
+struct RingAnswer {
+    protocol::Status status = protocol::Status::kOk;
+    std::vector<std::byte> payload;
+};
+
+template <typename T>
+RingAnswer ok(const T& reply) {
+    wire::Writer writer;
+    EXPECT_TRUE(encode(writer, reply));
+    return {protocol::Status::kOk, {writer.bytes().begin(), writer.bytes().end()}};
+}
+
+RingAnswer refused(std::string_view reason);
+
+// What it does can be changed while it runs. Thread safe.
+class FakeHost {
+ public:
+    using Handler = std::function<RingAnswer(protocol::Command, std::span<const std::byte>)>;
+
+    explicit FakeHost(Handler handler) : handler_(std::move(handler)) {}
+    ~FakeHost();
+
+    std::unique_ptr<frontend::Transport> make_transport();
+    std::shared_ptr<wire::Region> region(uint32_t number);
+    int commands() const { return commands_; }
+
+    std::atomic<bool> serves_rings = true;
+    std::atomic<bool> answers_pings = true;
+    std::atomic<protocol::ContextState> state = protocol::ContextState::kAlive;
+    std::atomic<uint32_t> load_code = 0;
+
+ private:
+    friend class FakeTransport;
+    friend class FakeRegion;
+
+    void apir(std::span<const std::byte> command);
+    void answer(uint32_t region, uint32_t code, std::span<const std::byte> payload);
+    void serve(std::stop_token stop, wire::RingMemory memory);
+    bool serve_one(wire::HostRing& ring);
+    void signal();
+
+    Handler handler_;
+    std::mutex mutex_;
+    std::condition_variable signaled_;
+    uint64_t signals_ = 0;
+    uint32_t next_region_ = 1;
+    std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;
+    std::map<uint32_t, std::jthread> rings_;
+    std::atomic<int> commands_ = 0;
+};
+
+// Keeps what is logged, from warnings on.
+class RecordingLog : public wire::Log {
+ public:
+    bool enabled(wire::LogLevel level) const override { return level >= wire::LogLevel::kWarning; }
+    void write(wire::LogLevel level, std::string_view message) override;
+    std::vector<std::string> lines();
+
+ private:
+    std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
+
+}  // namespace virtgpu::test

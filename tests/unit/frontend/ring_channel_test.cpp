@@ -1,0 +1,142 @@
+#include "frontend/ring_channel.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/frontend/fake_host.h"
+
+namespace virtgpu::frontend {
+namespace {
+
+using std::chrono::milliseconds;
+using test::RingAnswer;
+using wire::Fault;
+using Clock = std::chrono::steady_clock;
+
+class RingChannelTest : public testing::Test {
+ protected:
+    void open(test::FakeHost::Handler handler) {
+        host_ = std::make_unique<test::FakeHost>(std::move(handler));
+        transport_ = host_->make_transport();
+        apir_ = *ApirClient::create(*transport_);
+        health_ = std::make_unique<SessionHealth>(log_);
+        auto channel = RingChannel::open({*transport_, *apir_, *health_}, 1, 4096);
+        ASSERT_TRUE(channel) << channel.error().message();
+        channel_ = std::move(*channel);
+    }
+
+    static RingAnswer memory_answer(protocol::Command /*command*/,
+                                    std::span<const std::byte> /*payload*/) {
+        return test::ok(protocol::GetDeviceMemoryReply{11, 22});
+    }
+
+    test::RecordingLog log_;
+    std::unique_ptr<test::FakeHost> host_;
+    std::unique_ptr<Transport> transport_;
+    std::unique_ptr<ApirClient> apir_;
+    std::unique_ptr<SessionHealth> health_;
+    std::unique_ptr<RingChannel> channel_;
+};
+
+TEST_F(RingChannelTest, CallReturnsTheReply) {
+    open(memory_answer);
+    for (int i = 0; i < 1000; ++i) {
+        const auto reply = channel_->get_device_memory({0});
+        ASSERT_TRUE(reply) << reply.error().message();
+        EXPECT_EQ(reply->memory_total, 22U);
+    }
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+}
+
+TEST_F(RingChannelTest, RefusalIsAnErrorOfThisCallOnly) {
+    open([refuse = true](protocol::Command command, std::span<const std::byte> payload) mutable {
+        if (std::exchange(refuse, false))
+            return test::refused("not today");
+        return memory_answer(command, payload);
+    });
+    const auto refused = channel_->get_device_memory({0});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().fault(), Fault::kRefused);
+    EXPECT_EQ(refused.error().message(), "not today");
+    EXPECT_TRUE(channel_->get_device_memory({0}));
+}
+
+TEST_F(RingChannelTest, SlowHostIsWaitedFor) {
+    open([](protocol::Command command, std::span<const std::byte> payload) {
+        std::this_thread::sleep_for(milliseconds(1700));
+        return memory_answer(command, payload);
+    });
+    EXPECT_TRUE(channel_->get_device_memory({0}));
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+}
+
+TEST_F(RingChannelTest, DeadWorkerEndsTheCallAndTheSession) {
+    open(memory_answer);
+    host_->serves_rings = false;
+    host_->state = protocol::ContextState::kLost;
+    const auto start = Clock::now();
+    const auto reply = channel_->get_device_memory({0});
+    EXPECT_LT(Clock::now() - start, milliseconds(2000));
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().fault(), Fault::kLost);
+    EXPECT_TRUE(health_->lost());
+
+    // Sticky, at once, and said once.
+    host_->serves_rings = true;
+    const auto again = Clock::now();
+    EXPECT_FALSE(channel_->get_device_memory({0}));
+    EXPECT_LT(Clock::now() - again, milliseconds(50));
+    ASSERT_EQ(log_.lines().size(), 1U);
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("compute worker died"));
+}
+
+TEST_F(RingChannelTest, SilentHostIsLostAfterThreePings) {
+    open(memory_answer);
+    host_->serves_rings = false;
+    host_->answers_pings = false;
+    const auto start = Clock::now();
+    EXPECT_FALSE(channel_->get_device_memory({0}));
+    EXPECT_GE(Clock::now() - start, milliseconds(1500));
+    EXPECT_LT(Clock::now() - start, milliseconds(2500));
+    ASSERT_EQ(log_.lines().size(), 1U);
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("restart the test"));
+}
+
+TEST_F(RingChannelTest, WrongSessionStatusLosesTheSession) {
+    open([](protocol::Command, std::span<const std::byte>) {
+        RingAnswer answer = test::refused("bad handle");
+        answer.status = protocol::Status::kMalformed;
+        return answer;
+    });
+    EXPECT_FALSE(channel_->get_device_memory({0}));
+    EXPECT_TRUE(health_->lost());
+}
+
+TEST_F(RingChannelTest, ForkedChildFailsAndTheParentWorksOn) {
+    open(memory_answer);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const auto reply = channel_->get_device_memory({0});
+        // Not exit(): the parent's threads do not exist here.
+        ::_exit(!reply && reply.error().fault() == Fault::kLost ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EXPECT_TRUE(channel_->get_device_memory({0}));
+}
+
+TEST_F(RingChannelTest, StagingIsWhereTheHostIsTold) {
+    open(memory_answer);
+    const auto staging = channel_->lock_staging();
+    EXPECT_EQ(staging.size(), 4096U);
+    std::memset(staging.bytes(16).data(), 0x5a, 16);
+    const protocol::RegionSpan span = staging.span(16);
+    std::array<std::byte, 16> seen{};
+    ASSERT_TRUE(host_->region(span.region)->copy_out(span.offset, seen));
+    EXPECT_THAT(seen, testing::Each(std::byte{0x5a}));
+}
+
+}  // namespace
+}  // namespace virtgpu::frontend
