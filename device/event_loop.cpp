@@ -81,7 +81,7 @@ Result<void> EventLoop::run_once(std::chrono::milliseconds timeout) {
                                    static_cast<int>(timeout.count()));
     if (count < 0 && errno != EINTR)
         return wire::system_failure(errno, "waiting for events");
-    for (int i = 0; i < count && !stopped_; ++i) {
+    for (int i = 0; i < count; ++i) {
         const auto found = entries_.find(events.at(static_cast<size_t>(i)).data.u64);
         if (found == entries_.end())
             continue;

@@ -49,9 +49,21 @@ class Service {
 
     Result<void> run(apir::Renderer& renderer, wire::Log& log) {
         TRY(loop_->run());
-        if (told_to_end_) {
+        if (told_to_end_)
             log.info("ending: the worker finishes what it has");
-            renderer.drain(kDrainTime);
+        else
+            renderer.destroy_all_contexts();
+        // Fences are still completed, and the worker says what it has done, before it is killed.
+        renderer.drain();
+        const auto end = std::chrono::steady_clock::now() + kDrainTime;
+        while (!renderer.worker_ended()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                end - std::chrono::steady_clock::now());
+            if (left.count() <= 0) {
+                log.warning("the worker did not finish within {} ms", kDrainTime.count());
+                break;
+            }
+            TRY(loop_->run_once(left));
         }
         return {};
     }

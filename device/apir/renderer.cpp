@@ -76,7 +76,8 @@ void Renderer::on_worker_lost() {
         if (context.state() != before)
             ++lost;
     }
-    log_.error("the worker is lost, and {} contexts with it", lost);
+    if (lost != 0)
+        log_.error("the worker is gone, and {} contexts with it", lost);
 }
 
 }  // namespace virtgpu::apir

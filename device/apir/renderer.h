@@ -1,7 +1,6 @@
 // All contexts of a tenant and their compute worker. Knows nothing of virtio.
 #pragma once
 
-#include <chrono>
 #include <map>
 
 #include "device/apir/context.h"
@@ -21,8 +20,9 @@ class Renderer : private WorkerListener {
     // Nothing when there is none; valid until it is destroyed.
     Context* find(uint32_t id);
 
-    // Lets the worker finish what it has; kills it after `timeout`.
-    void drain(std::chrono::milliseconds timeout) { worker_.drain(timeout); }
+    // Asks the worker to finish what it has, and starts no other.
+    void drain() { worker_.drain(); }
+    bool worker_ended() const { return worker_.ended(); }
 
  private:
     void on_worker_message(const wire::WorkerRequest& message) override;

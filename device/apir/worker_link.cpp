@@ -118,8 +118,12 @@ void WorkerLink::process_ended() {
         give_up("its process ended");
     process_watch_.reset();
     ended_ = true;
-    if (const auto end = process_.wait(kAtOnce))
-        log_.error("worker {} {}", process_.pid(), end->describe());
+    const auto end = process_.wait(kAtOnce);
+    if (!end)
+        return;
+    const bool expected = draining_ && end->signal == 0 && end->exit_code == 0;
+    const auto message = fmt::format("worker {} {}", process_.pid(), end->describe());
+    log_.write(expected ? wire::LogLevel::kInfo : wire::LogLevel::kError, message);
 }
 
 void WorkerLink::give_up(const std::string& why) {
@@ -133,19 +137,11 @@ void WorkerLink::give_up(const std::string& why) {
     on_gone_();
 }
 
-void WorkerLink::drain(std::chrono::milliseconds timeout) {
-    if (gone_)
-        return;
+void WorkerLink::drain() {
+    draining_ = true;
     wire::Writer writer;
     writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
     send(writer.bytes(), {});
-    const auto end = process_.wait(timeout);
-    gone_ = true;
-    if (end)
-        log_.info("worker {} {}", process_.pid(), end->describe());
-    else
-        log_.warning("worker {} did not finish within {} ms and is killed", process_.pid(),
-                     timeout.count());
 }
 
 }  // namespace virtgpu::apir

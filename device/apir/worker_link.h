@@ -38,8 +38,8 @@ class WorkerLink {
 
     // The descriptors are duplicated. Nothing is sent to a worker that is gone.
     void send(std::span<const std::byte> message, std::span<const int> files);
-    // Asks the worker to finish what it has and waits for its end; kills it after `timeout`.
-    void drain(std::chrono::milliseconds timeout);
+    // Asks the worker to finish what it has and to exit.
+    void drain();
     bool ended() const { return ended_; }
 
  private:
@@ -64,6 +64,7 @@ class WorkerLink {
     OnMessage on_message_;
     OnGone on_gone_;
     std::deque<Outgoing> queue_;
+    bool draining_ = false;
     bool gone_ = false;
     bool ended_ = false;
     device::Watch socket_watch_;

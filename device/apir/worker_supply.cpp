@@ -1,8 +1,12 @@
 #include "device/apir/worker_supply.h"
 
+#include <algorithm>
+
 namespace virtgpu::apir {
 
 Result<void> WorkerSupply::ensure_started() {
+    if (draining_)
+        return fail(Fault::kRefused, "the host program is ending");
     if (link_)
         return {};
     std::erase_if(ending_, [](const auto& link) { return link->ended(); });
@@ -19,9 +23,15 @@ void WorkerSupply::lost() {
     listener_.on_worker_lost();
 }
 
-void WorkerSupply::drain(std::chrono::milliseconds timeout) {
+void WorkerSupply::drain() {
+    draining_ = true;
     if (link_)
-        link_->drain(timeout);
+        link_->drain();
+}
+
+bool WorkerSupply::ended() const {
+    return !link_ && std::all_of(ending_.begin(), ending_.end(),
+                                 [](const auto& link) { return link->ended(); });
 }
 
 }  // namespace virtgpu::apir

@@ -24,7 +24,7 @@ class WorkerSupply {
                  WorkerListener& listener)
         : options_(options), loop_(loop), log_(log), listener_(listener) {}
 
-    // Starts a worker unless one runs.
+    // Starts a worker unless one runs. Fault::kRefused after drain().
     Result<void> ensure_started();
     // Dropped when no worker runs: on_worker_lost says so.
     template <typename Fields>
@@ -34,7 +34,10 @@ class WorkerSupply {
         if (link_ && wire::encode(writer, fields))
             link_->send(writer.bytes(), files);
     }
-    void drain(std::chrono::milliseconds timeout);
+    // Asks the worker to finish what it has. No other is started from now on.
+    void drain();
+    // No process of ours is left.
+    bool ended() const;
 
  private:
     void lost();
@@ -43,6 +46,7 @@ class WorkerSupply {
     EventLoop& loop_;
     wire::Log& log_;
     WorkerListener& listener_;
+    bool draining_ = false;
     std::unique_ptr<WorkerLink> link_;
     // Lost workers whose processes have yet to end.
     std::vector<std::unique_ptr<WorkerLink>> ending_;

@@ -1,0 +1,98 @@
+// ggml-virtgpu-host: the host's side of ggml-virtgpu. Follows the conventions of QEMU's vhost-user
+// backend programs (docs/interop/vhost-user.rst, "Backend program conventions").
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "host/options.h"
+#include "host/spdlog_log.h"
+#include "host/supervisor.h"
+#include "host/worker_program.h"
+#include "protocol/generated/structures.h"
+
+namespace {
+
+using namespace virtgpu;
+using wire::Result;
+
+int print_capabilities() {
+    const nlohmann::json capabilities = {{"type", "gpu"}, {"features", nlohmann::json::array()}};
+    fmt::print("{}\n", capabilities.dump(2));
+    return EXIT_SUCCESS;
+}
+
+// Runs the worker for its answer; what was wrong has been printed when the status is not 0.
+int ask_worker(const host::Options& options, const char* argument) {
+    const auto status = host::run_worker(options.tenant.worker, argument);
+    if (status)
+        return *status;
+    fmt::print(stderr, "ggml-virtgpu-host: {}\n", status.error().message());
+    return EXIT_FAILURE;
+}
+
+int print_version(const host::Options& options) {
+    fmt::print("ggml-virtgpu-host {}\nprotocol: level 1 (APIR) 0.2, level 2 {}\n", VIRTGPU_VERSION,
+               protocol::kLevel2Version);
+    std::fflush(stdout);
+    return ask_worker(options, "--version");
+}
+
+// Descriptors are what a tenant's regions and rings cost; the usual limit of 1,024 is for programs
+// that use select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+Result<void> serve(const host::Options& options, wire::Log& log) {
+    std::optional<host::Tenant> tenant;
+    if (options.connection) {
+        tenant = host::Tenant{device::TenantKind::kVirtualMachine,
+                              wire::FileDescriptor(*options.connection)};
+    } else {
+        auto supervisor = TRY(host::Supervisor::create(options.listen, log));
+        tenant = TRY(supervisor.run());
+    }
+    if (tenant)
+        TRY(device::serve_tenant(tenant->kind, std::move(tenant->socket), options.tenant, log));
+    return {};
+}
+
+int run(const host::Options& options) {
+    switch (options.task) {
+        case host::Task::kPrintCapabilities:
+            return print_capabilities();
+        case host::Task::kPrintVersion:
+            return print_version(options);
+        case host::Task::kListDevices:
+            return ask_worker(options, "--list-devices");
+        case host::Task::kServe:
+            break;
+    }
+    // Before anybody can connect: a wrong backend is the operator's to mend, not the guest's.
+    if (const int status = ask_worker(options, "--check"); status != EXIT_SUCCESS)
+        return EXIT_FAILURE;
+    raise_descriptor_limit();
+    const auto log = host::make_log(options.log_level);
+    if (const auto served = serve(options, *log); !served) {
+        log->error("{}", served.error().message());
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto parsed = host::parse_options(argc, argv);
+    if (const int* status = std::get_if<int>(&parsed))
+        return *status;
+    return run(std::get<host::Options>(parsed));
+}

@@ -1,0 +1,28 @@
+// The command line of ggml-virtgpu-host.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "device/tenant.h"
+#include "host/supervisor.h"
+
+namespace virtgpu::host {
+
+enum class Task { kServe, kListDevices, kPrintCapabilities, kPrintVersion };
+
+struct Options {
+    Task task = Task::kServe;
+    ListenOptions listen;
+    std::optional<int> connection;  // of a VMM, inherited
+    device::TenantOptions tenant;
+    std::string log_level = "info";
+};
+
+// The options, or the exit status where the command line has been answered (--help) or refused; the
+// answer has been printed then.
+std::variant<Options, int> parse_options(int argc, char** argv);
+
+}  // namespace virtgpu::host

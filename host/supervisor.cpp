@@ -1,0 +1,151 @@
+#include "host/supervisor.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+namespace virtgpu::host {
+
+using device::TenantKind;
+using wire::FileDescriptor;
+using wire::Result;
+
+namespace {
+
+// A device process gives its worker 5 s.
+constexpr std::chrono::seconds kEndTime{7};
+
+sigset_t watched_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGCHLD})
+        sigaddset(&signals, signal);
+    return signals;
+}
+
+}  // namespace
+
+Result<Supervisor> Supervisor::create(const ListenOptions& options, wire::Log& log) {
+    std::vector<Source> sources;
+    if (!options.machines.empty())
+        sources.push_back({TenantKind::kVirtualMachine,
+                           TRY(Listener::create(options.machines, SocketType::kStream))});
+    if (!options.containers.empty())
+        sources.push_back({TenantKind::kContainer,
+                           TRY(Listener::create(options.containers, SocketType::kPackets))});
+    const sigset_t signals = watched_signals();
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    FileDescriptor file(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!file)
+        return wire::system_failure(errno, "waiting for signals");
+    if (!options.machines.empty())
+        log.info("listening for VMMs on {}", options.machines);
+    if (!options.containers.empty())
+        log.info("listening for containers on {}", options.containers);
+    return Supervisor(std::move(sources), std::move(file), log);
+}
+
+Result<std::optional<Tenant>> Supervisor::run() {
+    while (true) {
+        std::vector<pollfd> entries{{signals_.number(), POLLIN, 0}};
+        for (const Source& source : sources_)
+            entries.push_back({source.listener.number(), POLLIN, 0});
+        if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
+            return wire::system_failure(errno, "waiting for connections");
+        reap();
+        if (told_to_end_)
+            break;
+        for (size_t i = 0; i < sources_.size(); ++i) {
+            if (entries.at(i + 1).revents == 0)
+                continue;
+            auto tenant = TRY(accept(sources_.at(i)));
+            if (tenant)
+                return tenant;
+        }
+    }
+    end_children();
+    return std::optional<Tenant>();
+}
+
+Result<std::optional<Tenant>> Supervisor::accept(Source& source) {
+    auto connection = source.listener.accept();
+    if (!connection) {
+        log_.error("{}", connection.error().message());
+        return std::optional<Tenant>();
+    }
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0) {
+        log_.error("no process for a connection: {}", std::strerror(errno));
+        return std::optional<Tenant>();
+    }
+    if (child > 0) {
+        children_.push_back(child);
+        log_.info("device process {} serves a new {}", child,
+                  source.kind == TenantKind::kVirtualMachine ? "VM" : "container");
+        return std::optional<Tenant>();
+    }
+    become_device_process(parent);
+    return std::optional(Tenant{source.kind, std::move(*connection)});
+}
+
+void Supervisor::become_device_process(pid_t parent) {
+    // Not seen by the parent's death between fork and prctl: hence the check.
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent)
+        ::raise(SIGTERM);
+    for (Source& source : sources_)
+        source.listener.forget();
+    children_.clear();
+    // Which signals it wants is its own affair, but SIGTERM must not come before it has said so.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void Supervisor::reap() {
+    signalfd_siginfo signal{};
+    while (::read(signals_.number(), &signal, sizeof signal) == sizeof signal)
+        told_to_end_ |= signal.ssi_signo != SIGCHLD;
+    std::erase_if(children_, [this](pid_t child) {
+        int status = 0;
+        if (::waitpid(child, &status, WNOHANG) != child)
+            return false;
+        if (WIFSIGNALED(status))
+            log_.error("device process {} was killed by signal {}", child, WTERMSIG(status));
+        else if (WEXITSTATUS(status) != 0)
+            log_.error("device process {} exited with status {}", child, WEXITSTATUS(status));
+        else
+            log_.info("device process {} ended", child);
+        return true;
+    });
+}
+
+void Supervisor::end_children() {
+    for (const pid_t child : children_)
+        ::kill(child, SIGTERM);
+    const auto end = std::chrono::steady_clock::now() + kEndTime;
+    while (!children_.empty() && std::chrono::steady_clock::now() < end) {
+        constexpr int kStepMilliseconds = 100;
+        pollfd entry{signals_.number(), POLLIN, 0};
+        ::poll(&entry, 1, kStepMilliseconds);
+        reap();
+    }
+    for (const pid_t child : children_) {
+        log_.warning("device process {} does not end and is killed", child);
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
+    children_.clear();
+}
+
+}  // namespace virtgpu::host

@@ -1,0 +1,58 @@
+// Listens, and starts a device process for each tenant that connects.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "device/tenant.h"
+#include "host/listener.h"
+#include "wire/log.h"
+
+namespace virtgpu::host {
+
+struct ListenOptions {
+    std::string machines;    // path of the vhost-user socket, may be empty
+    std::string containers;  // path of the container socket, may be empty
+};
+
+// In a device process: the connection to serve.
+struct Tenant {
+    device::TenantKind kind;
+    wire::FileDescriptor socket;
+};
+
+// Without threads and without an event loop, neither of which survives a fork well.
+class Supervisor {
+ public:
+    static wire::Result<Supervisor> create(const ListenOptions& options, wire::Log& log);
+
+    // Returns in two kinds of processes: nothing in this one, when SIGTERM or SIGINT came and all
+    // device processes have ended; a tenant in each device process, whose caller destroys this
+    // object and serves it.
+    wire::Result<std::optional<Tenant>> run();
+
+ private:
+    struct Source {
+        device::TenantKind kind;
+        Listener listener;
+    };
+
+    Supervisor(std::vector<Source> sources, wire::FileDescriptor signals, wire::Log& log)
+        : sources_(std::move(sources)), signals_(std::move(signals)), log_(log) {}
+
+    wire::Result<std::optional<Tenant>> accept(Source& source);
+    void become_device_process(pid_t parent);
+    void reap();
+    void end_children();
+
+    std::vector<Source> sources_;
+    wire::FileDescriptor signals_;
+    wire::Log& log_;
+    std::vector<pid_t> children_;
+    bool told_to_end_ = false;
+};
+
+}  // namespace virtgpu::host
