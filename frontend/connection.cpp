@@ -26,6 +26,9 @@ Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log)
     : log_(log), transport_(std::move(transport)), health_(log) {}
 
 Result<void> Connection::start() {
+    if (!use_counts_.available())
+        log_.warning("ggml {} keeps its graphs in an unknown form: the host cannot fuse operations",
+                     ggml_version());
     apir_ = TRY(ApirClient::create(*transport_));
     const auto versions = TRY(apir_->handshake());
     log_.debug("{}: APIR {}.{}", transport_->name(), versions.major, versions.minor);

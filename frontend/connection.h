@@ -7,6 +7,7 @@
 #include "frontend/ring_numbers.h"
 #include "frontend/session_health.h"
 #include "frontend/transport/transport.h"
+#include "frontend/use_counts.h"
 #include "wire/log.h"
 
 namespace virtgpu::frontend {
@@ -22,6 +23,7 @@ class Connection {
     const Transport& transport() const { return *transport_; }
     const protocol::HelloReply& host() const { return host_; }
     SessionHealth& health() { return health_; }
+    const UseCounts& use_counts() const { return use_counts_; }
     wire::Log& log() { return log_; }
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
@@ -39,6 +41,7 @@ class Connection {
     wire::Log& log_;
     std::unique_ptr<Transport> transport_;
     SessionHealth health_;
+    UseCounts use_counts_;
     RingNumbers ring_numbers_;
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<RingChannel> commands_;

@@ -50,8 +50,9 @@ Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
     return {};
 }
 
-void GraphEncoder::set_use_count(uint32_t node, int32_t count) {
-    graph_.tensors[graph_.nodes[node]].use_count = count;
+void GraphEncoder::set_total_uses(size_t node, std::optional<int32_t> uses) {
+    int32_t& count = graph_.tensors[graph_.nodes[node]].use_count;
+    count = uses ? *uses : count + 1;
 }
 
 // The position of what a node reads; a leaf if it was not met before.

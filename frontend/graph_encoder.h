@@ -2,6 +2,8 @@
 
 #include <ggml.h>
 
+#include <optional>
+
 #include "frontend/pointer_map.h"
 #include "frontend/tensor_description.h"
 
@@ -21,8 +23,9 @@ class GraphEncoder {
     wire::Result<void> add_node(const ggml_tensor& node);
 
     const protocol::Graph& graph() const { return graph_; }
-    // How many nodes of the guest's graph use the node's result, in this part of it and in others.
-    void set_use_count(uint32_t node, int32_t count);
+    // How often nodes of the guest's graph, in this part of it and in others, use the result of the
+    // `node`th node. Unknown counts as one more than in this part: the host then keeps the result.
+    void set_total_uses(size_t node, std::optional<int32_t> uses);
 
  private:
     wire::Result<uint32_t> reference(const ggml_tensor& tensor);

@@ -43,6 +43,10 @@ Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
     const int count = ggml_graph_n_nodes(&graph);
     for (int i = 0; i < count; ++i)
         TRY(encoder_.add_node(*ggml_graph_node(&graph, i)));
+    for (int i = 0; i < count; ++i) {
+        const auto uses = connection_.use_counts().of(graph, *ggml_graph_node(&graph, i));
+        encoder_.set_total_uses(static_cast<size_t>(i), uses);
+    }
     writer_.clear();
     return encode(writer_, encoder_.graph());
 }

@@ -155,6 +155,18 @@ TEST_F(GraphEncoderTest, FieldsArriveUnchanged) {
     EXPECT_EQ(node.buffer, buffer_.handle);
 }
 
+TEST_F(GraphEncoderTest, UsesInOtherPartsAreTold) {
+    ggml_tensor* const first = ggml_scale(context_.get(), tensor("a"), 2.0F);
+    ggml_tensor* const second = ggml_scale(context_.get(), first, 2.0F);
+    encoder_.clear();
+    ASSERT_TRUE(encoder_.add_node(*first) && encoder_.add_node(*second));
+    encoder_.set_total_uses(0, 3);
+    encoder_.set_total_uses(1, std::nullopt);
+    const protocol::Graph& graph = encoder_.graph();
+    EXPECT_EQ(graph.tensors[graph.nodes[0]].use_count, 3);
+    EXPECT_EQ(graph.tensors[graph.nodes[1]].use_count, 1);
+}
+
 TEST_F(GraphEncoderTest, DataElsewhereFails) {
     ggml_tensor* const a = tensor("a");
     ggml_tensor* const node = ggml_scale(context_.get(), a, 2.0F);
