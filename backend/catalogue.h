@@ -26,13 +26,13 @@ enum class Offer {
 
 struct CatalogueOptions {
     // Names ("cpu", "vulkan") or paths of libraries. Empty: all that are found.
-    std::vector<std::string> backends;
+    std::vector<std::string> backends{};
     // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.
-    std::vector<std::string> devices;
+    std::vector<std::string> devices{};
     Offer offer = Offer::kPreferred;
     // Where ggml's backends are. Empty: $GGML_VIRTGPU_BACKEND_DIR, then where ggml was built to
     // look.
-    std::string folder;
+    std::string folder{};
 };
 
 // Thread safe once made.

@@ -1,0 +1,148 @@
+// Graphs sent over a ring give bit for bit what ggml gives itself.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/unit/backend/host_fixture.h"
+#include "tests/unit/backend/native_graph.h"
+
+namespace virtgpu::backend {
+namespace {
+
+ggml_tensor* attention_like(ggml_context* context) {
+    ggml_tensor* const weights = ggml_new_tensor_2d(context, GGML_TYPE_F32, 64, 48);
+    ggml_tensor* const input = ggml_new_tensor_2d(context, GGML_TYPE_F32, 64, 5);
+    ggml_tensor* const bias = ggml_new_tensor_1d(context, GGML_TYPE_F32, 48);
+    return ggml_soft_max(context, ggml_add(context, ggml_mul_mat(context, weights, input), bias));
+}
+
+ggml_tensor* views_and_variants(ggml_context* context) {
+    ggml_tensor* const input = ggml_new_tensor_2d(context, GGML_TYPE_F32, 32, 8);
+    ggml_tensor* const upper = ggml_view_2d(context, input, 32, 4, input->nb[1], 0);
+    ggml_tensor* const lower = ggml_view_2d(context, input, 32, 4, input->nb[1], 4 * input->nb[1]);
+    ggml_tensor* const turned =
+        ggml_cont(context, ggml_transpose(context, ggml_silu(context, lower)));
+    ggml_tensor* const back = ggml_reshape_2d(context, turned, 32, 4);
+    return ggml_swiglu_split(context, ggml_mul(context, upper, back), upper);
+}
+
+class ComputeTest : public HostTest {
+ protected:
+    void SetUp() override {
+        HostTest::SetUp();
+        greet();
+        ASSERT_TRUE(stream.open_stream({0}));
+    }
+
+    wire::Result<protocol::ComputeGraphReply> compute(const protocol::Graph& graph) {
+        wire::Writer writer;
+        TRY(encode(writer, graph));
+        TRY(data().copy_in(0, writer.bytes()));
+        return stream.compute_graph({{kDataRegion, 0, writer.bytes().size()}});
+    }
+
+    // A tensor of bytes that covers the whole buffer.
+    static protocol::Tensor all_of(protocol::Handle buffer, uint64_t size) {
+        protocol::Tensor tensor;
+        tensor.type = GGML_TYPE_I8;
+        tensor.ne = {static_cast<int64_t>(size), 1, 1, 1};
+        tensor.nb = {1, size, size, size};
+        tensor.buffer = buffer;
+        return tensor;
+    }
+
+    void expect_same_as_native(ggml_tensor* (*build)(ggml_context*)) {
+        NativeGraph native(build);
+        const protocol::Handle buffer = alloc(native.size());
+        ASSERT_TRUE(data().copy_in(0, {native.bytes(), native.size()}));
+        const protocol::RegionSpan everything{kDataRegion, 0, native.size()};
+        ASSERT_TRUE(control.set_tensor({all_of(buffer, native.size()), 0, everything}));
+        const auto computed = compute(native.describe(buffer));
+        ASSERT_TRUE(computed) << computed.error().message();
+        EXPECT_EQ(computed->status, protocol::GraphStatus::kSuccess);
+
+        ASSERT_EQ(native.compute(), GGML_STATUS_SUCCESS);
+        ASSERT_TRUE(control.get_tensor({all_of(buffer, native.size()), 0, everything}));
+        std::vector<std::byte> remote(native.size());
+        ASSERT_TRUE(data().copy_out(0, remote));
+        EXPECT_EQ(std::memcmp(remote.data(), native.bytes(), remote.size()), 0);
+        const auto* const values =
+            reinterpret_cast<const float*>(remote.data() + native.offset_of(native.result));
+        EXPECT_NE(values[0], 0.0F);
+    }
+};
+
+TEST_F(ComputeTest, MatrixProductIsBitExact) {
+    expect_same_as_native(attention_like);
+}
+
+TEST_F(ComputeTest, ViewsUnaryAndGluAreBitExact) {
+    expect_same_as_native(views_and_variants);
+}
+
+TEST_F(ComputeTest, CountsWhatItComputes) {
+    expect_same_as_native(attention_like);
+    const ContextSummary summary = context_->summary();
+    EXPECT_EQ(summary.graphs, 1U);
+    EXPECT_EQ(summary.nodes, 3U);
+    EXPECT_EQ(summary.bytes_in, size_t{1} << 20);
+    EXPECT_EQ(summary.bytes_out, size_t{1} << 20);
+    EXPECT_EQ(summary.requests, 6U);
+}
+
+TEST_F(ComputeTest, AnEmptyGraphSucceeds) {
+    EXPECT_EQ(compute({})->status, protocol::GraphStatus::kSuccess);
+}
+
+TEST_F(ComputeTest, UnsupportedOperationFailsTheGraphAlone) {
+    NativeGraph native(attention_like);
+    protocol::Graph graph = native.describe(alloc(native.size()));
+    // The CPU backend has no such conversion.
+    graph.tensors.back().tensor.op = GGML_OP_CPY;
+    graph.tensors.back().source[1] = graph.tensors.back().source[0];
+    graph.tensors.back().tensor.type = GGML_TYPE_IQ1_S;
+    graph.tensors.back().tensor.ne = {256, 1, 1, 1};
+    graph.tensors.back().tensor.nb = {50, 50, 50, 50};
+    const auto computed = compute(graph);
+    ASSERT_TRUE(computed) << computed.error().message();
+    EXPECT_EQ(computed->status, protocol::GraphStatus::kFailed);
+    EXPECT_NE(log.text().find("does not support"), std::string::npos);
+    EXPECT_EQ(compute(native.describe(alloc(native.size())))->status,
+              protocol::GraphStatus::kSuccess);
+}
+
+TEST_F(ComputeTest, AFreedBufferIsNoLongerComputedOn) {
+    NativeGraph native(attention_like);
+    const protocol::Handle buffer = alloc(native.size());
+    ASSERT_TRUE(control.free_buffer({buffer}));
+    EXPECT_FALSE(compute(native.describe(buffer)));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+    EXPECT_NE(failure().find("COMPUTE_GRAPH"), std::string::npos) << failure();
+}
+
+TEST_F(ComputeTest, GraphBytesOutsideTheRegion) {
+    EXPECT_FALSE(stream.compute_graph({{kDataRegion, kDataBytes - 4, 8}}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+}
+
+size_t resident_pages() {
+    size_t total = 0;
+    size_t resident = 0;
+    std::ifstream("/proc/self/statm") >> total >> resident;
+    return resident;
+}
+
+TEST_F(ComputeTest, TenThousandGraphsLeaveNothingBehind) {
+    NativeGraph native(attention_like);
+    const protocol::Graph graph = native.describe(alloc(native.size()));
+    for (int i = 0; i < 1000; ++i)
+        ASSERT_TRUE(compute(graph));
+    const size_t before = resident_pages();
+    for (int i = 0; i < 10000; ++i)
+        ASSERT_TRUE(compute(graph));
+    // A leak of 32 bytes per graph would be 78 pages.
+    EXPECT_LT(resident_pages(), before + 64);
+}
+
+}  // namespace
+}  // namespace virtgpu::backend
