@@ -11,23 +11,24 @@ CLOSED = re.compile(r"context closed:(?P<pairs>(?: \w+=\S+)+)")
 
 
 class HostProgram:
-    """Serves a virtual machine (`socket`) from the `with` statement on."""
+    """Serves a virtual machine, or containers (serve="--listen"), at `socket` from the `with` statement on."""
 
     WORKER = "ggml-virtgpu-worker"
 
-    def __init__(self, log_folder, backend="cpu", threads=None, arguments=()):
+    def __init__(self, log_folder, serve="--socket-path", backend="cpu", threads=None, arguments=()):
         self._log = pathlib.Path(log_folder) / "host.log"
+        self._serve = serve
         self._arguments = ["--backend", backend, "--threads", threads or os.cpu_count(), "--log-level", "info",
                            *arguments]
         self._process = None
         # Not below the logs: the path of a Unix socket may have 107 characters only.
         self._folder = tempfile.TemporaryDirectory(prefix="virtgpu-host-")
-        self.socket = pathlib.Path(self._folder.name) / "vm"
+        self.socket = pathlib.Path(self._folder.name) / "socket"
 
     def __enter__(self):
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
-        command = [places.host_program(), "--socket-path", self.socket, *self._arguments]
+        command = [places.host_program(), self._serve, self.socket, *self._arguments]
         self._process = processes.start(command, self._log)
         try:
             processes.wait_until(lambda: self.socket.exists() or not self.is_alive(), START_SECONDS, "the host's socket")
