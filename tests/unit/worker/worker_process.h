@@ -1,0 +1,167 @@
+// The program, driven as the device process drives it.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "frontend/generated/stubs.h"
+#include "wire/generated/messages.h"
+#include "wire/guest_ring.h"
+#include "wire/sys/mapped_region.h"
+#include "wire/sys/packet_socket.h"
+
+namespace virtgpu::worker {
+
+// A sealed memfd and its mapping.
+struct SharedMemory {
+    explicit SharedMemory(size_t size, int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+        : file(::memfd_create("test-region", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+        if (::ftruncate(file.number(), static_cast<off_t>(size)) == 0 &&
+            ::fcntl(file.number(), F_ADD_SEALS, seals) == 0)
+            region = *wire::map_region(file.number(), size);
+    }
+
+    wire::FileDescriptor file;
+    std::shared_ptr<wire::Region> region;
+};
+
+class WorkerProcess {
+ public:
+    explicit WorkerProcess(std::vector<std::string> options = {"--backend", "cpu"})
+        : log_(::memfd_create("worker-log", MFD_CLOEXEC)) {
+        auto ends = wire::PacketSocket::make_pair();
+        socket_ = std::make_unique<wire::PacketSocket>(std::move(ends->first));
+        options.insert(options.begin(), {VIRTGPU_WORKER, "--control-fd", "3"});
+        start(options, ends->second.number());
+    }
+    ~WorkerProcess() {
+        socket_.reset();
+        if (process_ > 0) {
+            ::kill(process_, SIGKILL);
+            ::waitpid(process_, nullptr, 0);
+        }
+    }
+    WorkerProcess(const WorkerProcess&) = delete;
+    WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+    template <typename T>
+    void send(protocol::WorkerMessage id, const T& message, std::vector<int> files = {}) {
+        wire::Writer writer;
+        writer.number(static_cast<uint32_t>(id));
+        (void)encode(writer, message);
+        (void)socket_->send(writer.bytes(), files);
+    }
+    void drain() {
+        wire::Writer writer;
+        writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
+        (void)socket_->send(writer.bytes());
+    }
+    void hang_up() { socket_.reset(); }
+
+    // The next message, which must be a T; a default T when none comes.
+    template <typename T>
+    T expect() {
+        auto packet = socket_->receive(std::chrono::seconds(20));
+        if (!packet || !*packet)
+            return {};
+        wire::Reader reader((*packet)->bytes);
+        const auto id = *reader.number<uint32_t>();
+        auto message = wire::decode_worker_request(
+            id, std::span<const std::byte>((*packet)->bytes).subspan(sizeof id));
+        return message && std::holds_alternative<T>(*message) ? std::get<T>(*message) : T{};
+    }
+
+    // The exit code; -1 when it does not end in `timeout` or was killed.
+    int wait(std::chrono::milliseconds timeout) {
+        const auto end = std::chrono::steady_clock::now() + timeout;
+        int status = 0;
+        while (::waitpid(process_, &status, WNOHANG) == 0) {
+            if (std::chrono::steady_clock::now() > end)
+                return -1;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        process_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+    void signal(int number) const { ::kill(process_, number); }
+
+    std::string log() const {
+        std::string text(size_t{1} << 16, '\0');
+        const ssize_t size = ::pread(log_.number(), text.data(), text.size(), 0);
+        text.resize(size < 0 ? 0 : static_cast<size_t>(size));
+        return text;
+    }
+
+ private:
+    void start(std::vector<std::string>& arguments, int socket) {
+        std::vector<char*> pointers;
+        for (std::string& argument : arguments)
+            pointers.push_back(argument.data());
+        pointers.push_back(nullptr);
+        process_ = ::fork();
+        if (process_ != 0)
+            return;
+        ::dup2(log_.number(), STDERR_FILENO);
+        ::dup2(socket, 3);
+        ::execv(VIRTGPU_WORKER, pointers.data());
+        ::_exit(127);
+    }
+
+    wire::FileDescriptor log_;
+    std::unique_ptr<wire::PacketSocket> socket_;
+    pid_t process_ = -1;
+};
+
+// A guest's end of a ring in the worker.
+class WorkerRing : public frontend::CommandStubs {
+ public:
+    static constexpr uint32_t kBytes = 65536;
+
+    WorkerRing()
+        : memory(wire::RingMemory::bytes_needed(kBytes, kBytes)),
+          doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          completion(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          ring(*wire::RingMemory::create(memory.region, kBytes, kBytes)) {}
+
+    SharedMemory memory;
+    wire::FileDescriptor doorbell;
+    wire::FileDescriptor completion;
+    wire::GuestRing ring;
+
+    void ring_doorbell() const { ::eventfd_write(doorbell.number(), 1); }
+
+    void send(protocol::Command command, std::span<const std::byte> request) {
+        (void)ring.send(command, 0, request);
+        if (ring.doorbell_needed())
+            ring_doorbell();
+    }
+
+ protected:
+    wire::Result<std::vector<std::byte>> call(protocol::Command command,
+                                              std::span<const std::byte> request) override {
+        send(command, request);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (std::chrono::steady_clock::now() < end) {
+            auto reply = ring.receive();
+            if (reply && *reply && (*reply)->status == protocol::Status::kOk)
+                return std::move((*reply)->payload);
+            if (reply && *reply)
+                return wire::fail(wire::Fault::kRefused, "status {}",
+                                  static_cast<uint32_t>((*reply)->status));
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+        return wire::fail(wire::Fault::kLost, "no reply");
+    }
+};
+
+}  // namespace virtgpu::worker

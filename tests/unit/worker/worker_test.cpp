@@ -1,0 +1,228 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/worker/worker_process.h"
+
+namespace virtgpu::worker {
+namespace {
+
+using protocol::OpenStatus;
+using protocol::WorkerMessage;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+constexpr uint32_t kContext = 3;
+constexpr uint32_t kRingRegion = 10;
+constexpr milliseconds kSoon(5000);
+
+class WorkerTest : public ::testing::Test {
+ protected:
+    void open_context(WorkerProcess& worker, uint32_t context = kContext) {
+        worker.send(WorkerMessage::kOpenContext, protocol::WorkerOpenContextRequest{context});
+        const auto opened = worker.expect<protocol::WorkerContextOpenedRequest>();
+        ASSERT_EQ(opened.context, context) << worker.log();
+        ASSERT_EQ(opened.status, OpenStatus::kOk);
+    }
+
+    void open_ring(WorkerProcess& worker, WorkerRing& ring, uint32_t number = 0,
+                   uint32_t context = kContext) {
+        worker.send(WorkerMessage::kAddRegion,
+                    protocol::WorkerAddRegionRequest{context, kRingRegion + number,
+                                                     ring.memory.region->size()},
+                    {ring.memory.file.number()});
+        EXPECT_EQ(try_open(worker, ring, number, context), OpenStatus::kOk) << worker.log();
+    }
+
+    OpenStatus try_open(WorkerProcess& worker, WorkerRing& ring, uint32_t number = 0,
+                        uint32_t context = kContext) {
+        worker.send(WorkerMessage::kOpenRing,
+                    protocol::WorkerOpenRingRequest{context, number, kRingRegion + number,
+                                                    WorkerRing::kBytes, WorkerRing::kBytes},
+                    {ring.doorbell.number(), ring.completion.number()});
+        const auto opened = worker.expect<protocol::WorkerRingOpenedRequest>();
+        EXPECT_EQ(opened.context, context) << worker.log();
+        EXPECT_EQ(opened.ring, number);
+        return opened.status;
+    }
+
+    static protocol::HelloRequest hello() {
+        protocol::HelloRequest hello;
+        hello.level2_version = 1;
+        hello.ops = {{0, "NONE"}};
+        hello.types = {{0, "f32"}};
+        return hello;
+    }
+
+    static bool log_has(const WorkerProcess& worker, const std::string& text) {
+        const auto end = std::chrono::steady_clock::now() + kSoon;
+        while (std::chrono::steady_clock::now() < end) {
+            if (worker.log().find(text) != std::string::npos)
+                return true;
+            std::this_thread::sleep_for(milliseconds(5));
+        }
+        return false;
+    }
+};
+
+TEST_F(WorkerTest, ServesAContextAndSaysWhatItDid) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    const auto reply = ring.hello(hello());
+    ASSERT_TRUE(reply) << reply.error().message() << worker.log();
+    ASSERT_EQ(reply->devices.size(), 1U);
+    EXPECT_EQ(reply->devices[0].name, "CPU");
+    EXPECT_TRUE(ring.alloc_buffer({0, size_t{1} << 20}));
+    worker.send(WorkerMessage::kCloseContext, protocol::WorkerCloseContextRequest{kContext});
+    EXPECT_TRUE(log_has(worker,
+                        "context closed: context=3 graphs=0 nodes=0 requests=2 bytes_in=0 "
+                        "bytes_out=0"))
+        << worker.log();
+    open_context(worker);
+}
+
+TEST_F(WorkerTest, WakesASleepingGuestByTheCompletionEvent) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    ASSERT_TRUE(ring.hello(hello()));
+    eventfd_t count = 0;
+    EXPECT_NE(::eventfd_read(ring.completion.number(), &count), 0) << "nobody slept";
+    ASSERT_TRUE(ring.ring.prepare_wait(2));
+    wire::Writer writer;
+    writer.number<uint32_t>(0);
+    ring.send(protocol::Command::kGetDeviceMemory, writer.bytes());
+    const auto end = std::chrono::steady_clock::now() + kSoon;
+    while (::eventfd_read(ring.completion.number(), &count) != 0 &&
+           std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+    EXPECT_EQ(count, 1U);
+}
+
+TEST_F(WorkerTest, ReportsAContextThatBreaksTheProtocolAndServesOthers) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    WorkerRing other;
+    open_context(worker);
+    open_ring(worker, ring);
+    open_context(worker, 4);
+    open_ring(worker, other, 0, 4);
+    EXPECT_FALSE(ring.alloc_buffer({0, 10}));
+    const auto failed = worker.expect<protocol::WorkerContextFailedRequest>();
+    EXPECT_EQ(failed.context, kContext);
+    EXPECT_THAT(failed.reason, HasSubstr("before HELLO"));
+    EXPECT_TRUE(other.hello(hello()));
+}
+
+// A file that shrinks after it is mapped would kill the worker with SIGBUS.
+TEST_F(WorkerTest, RefusesRegionsThatCouldFault) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    const SharedMemory unsealed(1 << 20, 0);
+    worker.send(WorkerMessage::kAddRegion,
+                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20},
+                {unsealed.file.number()});
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused);
+    EXPECT_THAT(worker.log(), HasSubstr("not sealed"));
+    const SharedMemory small(1 << 16);
+    worker.send(WorkerMessage::kAddRegion,
+                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20},
+                {small.file.number()});
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused);
+    open_ring(worker, ring);
+}
+
+TEST_F(WorkerTest, RefusesRingsItCannotServe) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused) << "no context";
+    open_context(worker);
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused) << "no region";
+    open_ring(worker, ring);
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused) << "open already";
+    worker.send(WorkerMessage::kOpenContext, protocol::WorkerOpenContextRequest{kContext});
+    EXPECT_EQ(worker.expect<protocol::WorkerContextOpenedRequest>().status, OpenStatus::kRefused);
+}
+
+TEST_F(WorkerTest, ARemovedRegionStaysMappedForItsRing) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    worker.send(WorkerMessage::kRemoveRegion,
+                protocol::WorkerRemoveRegionRequest{kContext, kRingRegion});
+    EXPECT_TRUE(ring.hello(hello()));
+    WorkerRing second;
+    EXPECT_EQ(try_open(worker, second), OpenStatus::kRefused);
+}
+
+TEST_F(WorkerTest, DrainFinishesTheRingsAndEnds) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    ASSERT_TRUE(ring.hello(hello()));
+    wire::Writer writer;
+    writer.number<uint32_t>(0);
+    for (int i = 0; i < 100; ++i)
+        ring.send(protocol::Command::kGetDeviceMemory, writer.bytes());
+    worker.drain();
+    EXPECT_EQ(worker.wait(kSoon), 0) << worker.log();
+    for (int i = 0; i < 100; ++i)
+        EXPECT_TRUE(ring.ring.receive()->has_value()) << i;
+    EXPECT_THAT(worker.log(), HasSubstr("requests=101"));
+}
+
+TEST_F(WorkerTest, EndsAtOnceWhenTheDeviceProcessIsGone) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    worker.hang_up();
+    EXPECT_EQ(worker.wait(kSoon), 0);
+}
+
+TEST_F(WorkerTest, ATerminalsSignalsAreForTheDeviceProcess) {
+    WorkerProcess worker;
+    open_context(worker);
+    worker.signal(SIGTERM);
+    worker.signal(SIGINT);
+    open_context(worker, 4);
+}
+
+// The client of a container holds both eventfds and may do with them as it likes.
+TEST_F(WorkerTest, AClientThatAbusesItsEventsHurtsOnlyItself) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    WorkerRing other;
+    open_context(worker);
+    open_ring(worker, ring);
+    open_context(worker, 4);
+    open_ring(worker, other, 0, 4);
+    ASSERT_TRUE(ring.hello(hello()));
+    ::fcntl(ring.doorbell.number(), F_SETFL, 0);
+    ::fcntl(ring.completion.number(), F_SETFL, 0);
+    ::eventfd_write(ring.completion.number(), UINT64_MAX - 1);
+    ASSERT_TRUE(ring.ring.prepare_wait(2));
+    EXPECT_TRUE(ring.get_device_memory({0}));
+    EXPECT_TRUE(other.hello(hello()));
+    worker.send(WorkerMessage::kCloseContext, protocol::WorkerCloseContextRequest{kContext});
+    EXPECT_TRUE(log_has(worker, "context closed: context=3")) << worker.log();
+}
+
+TEST_F(WorkerTest, WrongOptionsEndWithAMessage) {
+    WorkerProcess worker({"--backend", "nope"});
+    EXPECT_EQ(worker.wait(kSoon), 1);
+    EXPECT_THAT(worker.log(), HasSubstr("no ggml backend is called 'nope'"));
+    WorkerProcess check({"--check", "--device", "CUDA9"});
+    EXPECT_EQ(check.wait(kSoon), 1);
+    EXPECT_THAT(check.log(), HasSubstr("no device is called 'CUDA9'"));
+    WorkerProcess good({"--check", "--backend", "cpu"});
+    EXPECT_EQ(good.wait(kSoon), 0) << good.log();
+}
+
+}  // namespace
+}  // namespace virtgpu::worker
