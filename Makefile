@@ -3,7 +3,7 @@
 BUILD     := build/default
 JOBS      := $(shell nproc)
 # What the demo needs of the build; the tests are not among it.
-DEMO      := ggml-virtgpu ggml-virtgpu-backend ggml-virtgpu-worker ggml-virtgpu-host
+DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
 SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 

@@ -29,7 +29,7 @@ def host_program():
 
 
 def frontend():
-    return _built("VIRTGPU_FRONTEND", "frontend/libggml-virtgpu.so")
+    return _built("VIRTGPU_FRONTEND", "plugin/libggml-virtgpu.so")
 
 
 def command_for(program):
