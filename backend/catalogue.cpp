@@ -63,16 +63,23 @@ Result<ggml_backend_reg_t> load_backend(const std::string& name, const std::stri
     return load_file(TRY(libraries.best_file(name)));
 }
 
-// A backend that does not load here is left out: nobody asked for it by name.
+// Those that are part of libggml and those in the folder. A backend that does not load here is left
+// out: nobody asked for it by name.
 Result<std::vector<ggml_backend_reg_t>> load_all(const std::string& folder, wire::Log& log) {
     std::vector<ggml_backend_reg_t> backends;
-    const LibraryFolder libraries = TRY(LibraryFolder::open(folder));
-    for (const std::string& name : libraries.names()) {
-        auto backend = load_backend(name, folder);
-        if (backend)
-            backends.push_back(*backend);
-        else
+    for (size_t i = 0; i < ggml_backend_reg_count(); ++i)
+        backends.push_back(ggml_backend_reg_get(i));
+    const auto libraries = LibraryFolder::open(folder);
+    if (!libraries && backends.empty())
+        return tl::unexpected(libraries.error());
+    if (!libraries)
+        return backends;
+    for (const std::string& name : libraries->names()) {
+        const auto backend = load_backend(name, folder);
+        if (!backend)
             log.debug("{}", backend.error().message());
+        else if (std::find(backends.begin(), backends.end(), *backend) == backends.end())
+            backends.push_back(*backend);
     }
     return backends;
 }

@@ -16,18 +16,24 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
         return wire::fail(Fault::kRefused, "ring {} is out of range or open", ring);
     if (session_->failed())
         return wire::fail(Fault::kRefused, "the context has failed");
+    forget_finished();
     executors_[ring] = std::make_unique<Executor>(wire::HostRing(std::move(memory)), ring, threads_,
                                                   std::move(signals), session_, failed_);
     return {};
 }
 
 void Context::close_ring(uint32_t ring) {
+    forget_finished();
     const auto found = executors_.find(ring);
     if (found == executors_.end())
         return;
     found->second->stop(Stop::kWhenEmpty);
     closing_.push_back(std::move(found->second));
     executors_.erase(found);
+}
+
+void Context::forget_finished() {
+    std::erase_if(closing_, [](const auto& executor) { return executor->finished(); });
 }
 
 void Context::drain() {

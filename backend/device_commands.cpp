@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backend/commands.h"
+#include "backend/printable.h"
 
 namespace virtgpu::backend {
 
@@ -18,8 +19,8 @@ Result<protocol::HelloReply> Commands::DoHello(const protocol::HelloRequest& req
     TRY(session_->agree(
         TRY(validate::Vocabulary::negotiate(session_->catalogue().vocabulary(), request))));
     session_->log().info("context {}: guest has frontend {}, ggml {}; host has {}, ggml {}",
-                         session_->context(), request.frontend, request.ggml, VIRTGPU_VERSION,
-                         ggml_version());
+                         session_->context(), printable(request.frontend), printable(request.ggml),
+                         VIRTGPU_VERSION, ggml_version());
     protocol::HelloReply reply;
     reply.level2_version = std::min(request.level2_version, protocol::kLevel2Version);
     reply.host = VIRTGPU_VERSION;

@@ -51,6 +51,11 @@ void Executor::join() {
 }
 
 void Executor::run() {
+    serve_all();
+    finished_ = true;
+}
+
+void Executor::serve_all() {
     uint64_t sequence = 0;
     while (!must_stop()) {
         const auto request = ring_.next();

@@ -36,9 +36,12 @@ class Executor {
     void stop(Stop when);
     // Waits until the thread ended. For the owner alone.
     void join();
+    // The thread serves nothing any more; destroying the executor does not wait.
+    bool finished() const { return finished_; }
 
  private:
     void run();
+    void serve_all();
     // False when the context failed.
     bool serve(const wire::Request& request);
     bool wait_after(const wire::Request& request);
@@ -55,6 +58,7 @@ class Executor {
     Commands commands_;
     wire::Writer payload_;
     std::atomic<Stop> stop_{Stop::kNever};
+    std::atomic<bool> finished_{false};
     std::thread thread_;
 };
 

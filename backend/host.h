@@ -54,6 +54,9 @@ class VIRTGPU_EXPORT Context {
     ContextSummary summary() const;
 
  private:
+    // Gives back the threads and streams of rings that were closed.
+    void forget_finished();
+
     const std::shared_ptr<Session> session_;
     const int threads_;
     const ContextFailed failed_;

@@ -1,5 +1,7 @@
 #include "backend/stream.h"
 
+#include "backend/printable.h"
+
 namespace virtgpu::backend {
 
 Result<std::unique_ptr<Stream>> Stream::open(ggml_backend_dev_t device, int threads,
@@ -25,7 +27,7 @@ bool Stream::supports_all(ggml_cgraph* graph) {
         // Backends abort the process on what they do not support.
         if (!ggml_backend_supports_op(backend_, node)) {
             log_.warning("{} does not support node {}, {} '{}'; the graph is not computed",
-                         ggml_backend_name(backend_), i, ggml_op_desc(node), node->name);
+                         ggml_backend_name(backend_), i, ggml_op_desc(node), printable(node->name));
             return false;
         }
     }

@@ -50,7 +50,8 @@ TEST_F(CatalogueTest, ErrorsSayWhatToDo) {
               std::string::npos);
     EXPECT_NE(error_of({.backends = {"cpu"}, .devices = {"CUDA7"}}).find("There are: CPU"),
               std::string::npos);
-    EXPECT_NE(error_of({.folder = "/no/such/folder"}).find("GGML_VIRTGPU_BACKEND_DIR"),
+    EXPECT_NE(error_of({.backends = {"nope"}, .folder = "/no/such/folder"})
+                  .find("GGML_VIRTGPU_BACKEND_DIR"),
               std::string::npos);
 }
 

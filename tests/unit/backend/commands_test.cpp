@@ -52,6 +52,13 @@ TEST_F(CommandsTest, HelloTellsVersionsAndDevices) {
     EXPECT_NE(log.text().find("guest has frontend test"), std::string::npos);
 }
 
+TEST_F(CommandsTest, AGuestsVersionForgesNoLogLines) {
+    auto hello = hello_of_this_ggml();
+    hello.frontend = "1.0\nerror: \x1b[2J";
+    ASSERT_TRUE(control.hello(hello));
+    EXPECT_NE(log.text().find("frontend 1.0?error: ?[2J,"), std::string::npos) << log.text();
+}
+
 TEST_F(CommandsTest, BuffersKeepWhatIsWritten) {
     greet();
     const protocol::Handle buffer = alloc(4096);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/unit/backend/host_fixture.h"
 
 namespace virtgpu::backend {
@@ -105,6 +107,23 @@ TEST_F(ExecutorTest, ClosingARingFinishesWhatItHolds) {
         EXPECT_TRUE(stream.receive()) << i;
     RingGuest again;
     open(1, again);
+}
+
+size_t threads() {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST_F(ExecutorTest, ClosedRingsLeaveNoThreadsBehind) {
+    greet();
+    const size_t before = threads();
+    for (int i = 0; i < 100; ++i) {
+        RingGuest guest;
+        open(2, guest);
+        ASSERT_TRUE(guest.open_stream({0}));
+        context_->close_ring(2);
+    }
+    EXPECT_LT(threads(), before + 10);
 }
 
 TEST_F(ExecutorTest, DrainingFinishesAllRings) {
