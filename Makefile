@@ -35,7 +35,7 @@ demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/pa
 	@tools/demo
 
 bench: build ## what remoting costs
-	@tools/bench
+	@tools/benchmark/benchmark
 
 format: ## clang-format over all C++
 	@tools/format

@@ -6,7 +6,6 @@ import os
 import pathlib
 import socket
 import subprocess
-import tempfile
 
 from harness import places, processes
 from harness.host import HostProgram
@@ -49,11 +48,9 @@ def native():
 
 @contextlib.contextmanager
 def virtgpu(threads, logs):
-    with tempfile.TemporaryDirectory(prefix="virtgpu-bench-") as folder:
-        path = pathlib.Path(folder) / "container"
-        with HostProgram(logs, threads=threads, arguments=("--listen", path)):
-            yield Contender("virtgpu", ("-ngl", "99", "--device", "virtgpu0"),
-                            (("GGML_VIRTGPU_SOCKET", str(path)), ("GGML_BACKEND_PATH", str(places.frontend()))))
+    with HostProgram(logs, serve="--listen", threads=threads) as host:
+        yield Contender("virtgpu", ("-ngl", "99", "--device", "virtgpu0"),
+                        (("GGML_VIRTGPU_SOCKET", str(host.socket)), ("GGML_BACKEND_PATH", str(places.frontend()))))
 
 
 @contextlib.contextmanager
