@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <map>
 
 #include "backend/host.h"
@@ -12,9 +14,9 @@
 #include "worker/device_table.h"
 #include "worker/stderr_log.h"
 
-namespace {
+namespace virtgpu::worker {
 
-using namespace virtgpu;
+namespace {
 
 enum class Task { kServe, kCheck, kListDevices };
 
@@ -67,10 +69,10 @@ int serve(int control, backend::Host& host, wire::Log& log) {
             "ggml-virtgpu-host (try --list-devices)");
         return EXIT_FAILURE;
     }
-    worker::ControlSocket socket(wire::PacketSocket(wire::FileDescriptor(control)), log);
-    worker::ControlLoop loop(socket, host, log);
+    ControlSocket socket(wire::PacketSocket(wire::FileDescriptor(control)), log);
+    ControlLoop loop(socket, host, log);
     // Threads may be deep in a graph that nobody waits for any more.
-    if (loop.run() == worker::End::kDeviceGone)
+    if (loop.run() == End::kDeviceGone)
         std::_Exit(EXIT_SUCCESS);
     return EXIT_SUCCESS;
 }
@@ -91,7 +93,7 @@ int run(const Options& options, wire::Log& log) {
         case Task::kCheck:
             return EXIT_SUCCESS;
         case Task::kListDevices:
-            fmt::print("{}", worker::device_table((*host)->devices()));
+            fmt::print("{}", device_table((*host)->devices()));
             return EXIT_SUCCESS;
         case Task::kServe:
             break;
@@ -101,18 +103,22 @@ int run(const Options& options, wire::Log& log) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    // The device process ends us by the socket; a terminal's signals reach it too.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGTERM, SIG_IGN);
-    std::signal(SIGPIPE, SIG_IGN);
-    // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
-    ::setenv("GGML_NO_BACKTRACE", "1", 1);
+}  // namespace virtgpu::worker
 
-    Options options;
+int main(int argc, char** argv) try {
+    // The device process ends us by the socket; a terminal's signals reach it too.
+    for (const int number : {SIGINT, SIGTERM, SIGPIPE})
+        static_cast<void>(std::signal(number, SIG_IGN));
+    // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
+    static_cast<void>(::setenv("GGML_NO_BACKTRACE", "1", 1));
+
+    virtgpu::worker::Options options;
     CLI::App app("Computes for one guest or container; started by ggml-virtgpu-host");
-    declare_options(app, options);
+    virtgpu::worker::declare_options(app, options);
     CLI11_PARSE(app, argc, argv);
-    worker::StderrLog log(options.log_level);
-    return run(options, log);
+    virtgpu::worker::StderrLog log(options.log_level);
+    return virtgpu::worker::run(options, log);
+} catch (const std::exception& error) {
+    static_cast<void>(std::fprintf(stderr, "ggml-virtgpu-worker: %s\n", error.what()));
+    return EXIT_FAILURE;
 }
