@@ -1,0 +1,59 @@
+"""Programs of llama.cpp and ggml on this machine, with the frontend and without a virtual machine."""
+import dataclasses
+import os
+import subprocess
+
+from harness import places
+
+OPS_PROGRAM = f"usr/libexec/{places.TRIPLET}/ggml/test-backend-ops"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    status: int
+    output: str
+    errors: str
+
+
+class Container:
+    """Runs programs as in a container: the host's socket (or None) is all they know."""
+
+    def __init__(self, socket):
+        self._environment = {**os.environ, "GGML_BACKEND_PATH": str(places.frontend())}
+        self._environment.pop("GGML_VIRTGPU_SOCKET", None)
+        if socket:
+            self._environment["GGML_VIRTGPU_SOCKET"] = str(socket)
+
+    def start(self, program, *arguments, **variables):
+        words = [*places.command_for(program), *(str(argument) for argument in arguments)]
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env={**self._environment, **variables}, text=True, errors="replace")
+
+    def run(self, program, *arguments, seconds=120, **variables):
+        return finish(self.start(program, *arguments, **variables), seconds)
+
+    def generate(self, request, *arguments, seconds=120, **variables):
+        """llama-completion on the device, or wherever llama.cpp goes without one."""
+        return finish(self.start_generating(request, *arguments, **variables), seconds)
+
+    def start_generating(self, request, *arguments, **variables):
+        return self.start("llama-completion", *request.arguments(places.MODEL), "-ngl", "99", *arguments, **variables)
+
+    def test_ops(self, *arguments, seconds=300):
+        return self.run(str(places.root() / OPS_PROGRAM), "test", "-b", "virtgpu0", *arguments, seconds=seconds)
+
+
+def finish(process, seconds):
+    """Waits for a program that start() started; one that hangs is killed and fails the test."""
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+        raise AssertionError(f"still running after {seconds} s: {process.args}\n{errors[-3000:]}") from None
+    return Finished(process.returncode, output, errors)
+
+
+def messages(finished):
+    """What the frontend itself said."""
+    return [line for line in finished.errors.splitlines() if line.startswith("ggml-virtgpu: ")]

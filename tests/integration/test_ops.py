@@ -1,0 +1,27 @@
+"""ggml's own tests of operations: the device's results against this machine's CPU.
+
+A part of each list, chosen by parameters; without -p they take half an hour on two cores.
+"""
+import re
+
+import pytest
+
+PASSED = re.compile(r"(\d+)/(\d+) tests passed")
+
+
+@pytest.mark.parametrize("op, parameters", [
+    ("ADD", r"nr=\[1,1,1,1\]|nf=16"),
+    ("MUL_MAT", r"type_a=(f32|f16|q8_0|q4_K|iq2_xxs),type_b=f32,m=16,n=(1|8|16),k=256,"),
+    ("ROPE", r"type=f32,ne_a=\[128,(32|40),2,1\],.*v=0"),
+    ("SOFT_MAX", r"ne=\[(16,16|32,2),32,1\]"),
+    ("GET_ROWS", r"type=(f32|q4_0|q8_0|i32),n=256,m=80000|n=256,m=5"),
+    ("SET_ROWS", r"type=(f32|q8_0|f16),type_idx=i64"),
+    ("FLASH_ATTN_EXT", r"hsk=64,hsv=64,nh=4,.*kv=113,nb=(1|3),.*type_KV=(f16|q8_0)"),
+])
+def test_op_agrees_with_the_cpu(container, op, parameters):
+    finished = container.test_ops("-o", op, "-p", parameters)
+    counted = PASSED.search(finished.output)
+    assert counted, finished.errors[-2000:]
+    passed, tried = map(int, counted.groups())
+    assert finished.status == 0 and passed == tried, finished.output[-3000:]
+    assert tried > 0, "no test has these parameters"

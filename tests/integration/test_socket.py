@@ -1,0 +1,62 @@
+"""llama.cpp on the host's device through the container socket."""
+from container import messages
+from harness import generation, places, processes
+
+REQUEST = generation.Request(tokens=48, options=generation.TRACE)
+NODES_PERCENT = 90
+
+
+def closed_contexts(host):
+    """Of all programs so far: the host counts when a program's worker has ended."""
+    processes.wait_until(lambda: not host.workers(), 10, "the worker's end")
+    return host.closed_contexts()
+
+
+def test_the_device_is_listed(container):
+    finished = container.run("llama-bench", "--list-devices")
+    assert finished.status == 0
+    assert "virtgpu0: " in finished.output
+    assert not messages(finished)  # all is well: nothing to say
+
+
+def test_the_log_names_both_versions(container):
+    finished = container.run("llama-bench", "--list-devices", GGML_VIRTGPU_DEBUG="1")
+    connected = [line for line in messages(finished) if "connected" in line]
+    assert len(connected) == 1
+    assert "here: frontend " in connected[0] and "host: " in connected[0]
+
+
+def test_bench_uses_the_device(host, container):
+    before = len(closed_contexts(host))
+    finished = container.run("llama-bench", "-m", places.MODEL, "-ngl", "99", "-p", "16", "-n", "8", "-r", "1")
+    assert finished.status == 0, finished.errors
+    assert "virtgpu" in finished.output
+    assert sum(context["graphs"] for context in closed_contexts(host)[before:]) > 8
+
+
+def test_text_equals_native_and_the_host_computed_it(host, container):
+    before = len(closed_contexts(host))
+    finished = container.generate(REQUEST, "--device", generation.DEVICE)
+    assert finished.status == 0, finished.errors
+    assert finished.output == generation.native(REQUEST)
+    contexts = closed_contexts(host)[before:]
+    graphs = sum(context["graphs"] for context in contexts)
+    nodes = sum(context["nodes"] for context in contexts)
+    assert graphs >= REQUEST.tokens
+    assert 100 * nodes >= NODES_PERCENT * graphs * generation.graph_nodes(finished.errors)
+
+
+def test_part_of_the_layers_on_the_device(container):
+    # Splits the graph between the device and this machine's CPU, with copies in between.
+    finished = container.run("llama-completion", *REQUEST.arguments(places.MODEL), "-ngl", "2")
+    assert finished.status == 0, finished.errors
+    assert finished.output == generation.native(REQUEST)
+
+
+def test_two_programs_at_once(container):
+    requests = [generation.Request(tokens=32, prompt=prompt) for prompt in ("ROMEO:\n", "KING HENRY V:\n")]
+    running = [container.start_generating(request) for request in requests]
+    for request, process in zip(requests, running):
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        assert output == generation.native(request)
