@@ -28,6 +28,8 @@ class HostProgram:
     def __enter__(self):
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
+        if not places.host_program().exists():
+            raise RuntimeError(f"{places.host_program()} is missing; run `make build`")
         command = [places.host_program(), self._serve, self.socket, *self._arguments]
         self._process = processes.start(command, self._log)
         try:
