@@ -133,7 +133,8 @@ void WorkerLink::give_up(const std::string& why) {
     gone_ = true;
     queue_.clear();
     socket_watch_.reset();
-    process_.send_signal(SIGKILL);
+    if (!draining_)  // else it is on its way out, and the end of the drain's time is its limit
+        process_.send_signal(SIGKILL);
     on_gone_();
 }
 

@@ -1,0 +1,250 @@
+#include "device/apir/renderer.h"
+
+#include <gtest/gtest.h>
+
+#include "device/limits.h"
+#include "tests/unit/device/level1.h"
+
+namespace virtgpu::apir {
+namespace {
+
+using protocol::ContextState;
+using protocol::OpenStatus;
+using namespace test;
+
+constexpr uint32_t kReplies = 10;
+constexpr uint32_t kRingRegion = 11;
+constexpr uint32_t kCannotOpen = 4;
+
+// A renderer with one context, a reply region and a region for a ring.
+class RendererTest : public testing::Test {
+ protected:
+    void start(const std::string& behaviour, Waiter waiter = Waiter::kFence) {
+        options_ = fake_worker(behaviour);
+        renderer_ = std::make_unique<Renderer>(options_, waiter, *loop_, log_);
+        context_ = add_context(1);
+    }
+    Context* add_context(uint32_t id) {
+        Context* context = *renderer_->create_context(id, "test");
+        context->attach(kReplies, replies_);
+        context->attach(kRingRegion, ring_region_);
+        return context;
+    }
+    uint32_t call(const std::vector<std::byte>& command, Context* context = nullptr) {
+        (context != nullptr ? context : context_)->submit(command, {});
+        std::optional<uint32_t> code;
+        run_until(*loop_, [&] { return (code = reader_.take()).has_value(); });
+        return code.value_or(~0U);
+    }
+    OpenStatus open(uint32_t ring) {
+        EXPECT_EQ(call(open_ring(kReplies, ring, kRingRegion)), protocol::kApirForwardSuccess);
+        return static_cast<OpenStatus>(reader_.payload_word(0));
+    }
+    ContextState state() {
+        EXPECT_EQ(call(ping(kReplies)), protocol::kApirForwardSuccess);
+        return static_cast<ContextState>(reader_.payload_word(0));
+    }
+
+    RecordingLog log_;
+    std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
+    device::SealedMemoryAllocator allocator_{64 << 20};
+    device::SharedMemory replies_ = *allocator_.allocate(4096);
+    device::SharedMemory ring_region_ = *allocator_.allocate(12288);
+    ReplyReader reader_{*replies_};
+    WorkerOptions options_;
+    std::unique_ptr<Renderer> renderer_;
+    Context* context_ = nullptr;
+};
+
+TEST_F(RendererTest, HandshakeAnswersItsVersion) {
+    start("echo");
+    EXPECT_EQ(call(handshake(kReplies)), protocol::kApirHandshakeCode);
+    EXPECT_EQ(reader_.payload_word(0), 0U);
+    EXPECT_EQ(reader_.payload_word(1), 2U);
+}
+
+TEST_F(RendererTest, LoadlibraryStartsAWorker) {
+    start("echo");
+    EXPECT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_NE(log_.text().find("context 1 (test) opened"), std::string::npos);
+    EXPECT_EQ(call(loadlibrary(kReplies)), 0U);  // twice does no harm
+}
+
+TEST_F(RendererTest, LoadlibraryFailsWithoutAWorkerProgram) {
+    start("echo");
+    options_.program = "/nonexistent/worker";
+    EXPECT_EQ(call(loadlibrary(kReplies)), kCannotOpen);
+}
+
+TEST_F(RendererTest, LoadlibraryFailsWhenTheWorkerRefuses) {
+    start("refuse");
+    EXPECT_EQ(call(loadlibrary(kReplies)), kCannotOpen);
+}
+
+TEST_F(RendererTest, RingsOpenOnceAndOnlyWhereTheyFit) {
+    start("echo");
+    EXPECT_EQ(open(0), OpenStatus::kNoWorker);  // before LOADLIBRARY
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_EQ(open(0), OpenStatus::kOk);
+    EXPECT_EQ(open(0), OpenStatus::kRefused);
+    EXPECT_EQ(open(protocol::kMaxRings), OpenStatus::kRefused);
+    EXPECT_EQ(call(open_ring(kReplies, 1, 99)), protocol::kApirForwardSuccess);
+    EXPECT_EQ(static_cast<OpenStatus>(reader_.payload_word(0)), OpenStatus::kRefused);
+    EXPECT_EQ(call(open_ring(kReplies, 1, kReplies)), protocol::kApirForwardSuccess);
+    EXPECT_EQ(static_cast<OpenStatus>(reader_.payload_word(0)), OpenStatus::kRefused);
+    context_->submit(ring_command(protocol::ApirForward::kCloseRing, 0), {});
+    EXPECT_EQ(open(0), OpenStatus::kOk);
+}
+
+TEST_F(RendererTest, ADoorbellsFenceCompletesWithTheRing) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    ASSERT_EQ(open(0), OpenStatus::kOk);
+    bool done = false;
+    context_->submit(doorbell(0), [&] { done = true; });
+    EXPECT_FALSE(done);
+    run_until(*loop_, [&] { return done; });
+}
+
+TEST_F(RendererTest, ASignalWithoutAWaiterIsRemembered) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    ASSERT_EQ(open(0), OpenStatus::kOk);
+    context_->submit(doorbell(0), {});
+    bool seen = false;
+    for (int i = 0; i < 100 && !seen; ++i) {
+        settle(*loop_);
+        context_->submit(doorbell(0), [&] { seen = true; });
+    }
+    EXPECT_TRUE(seen);
+}
+
+TEST_F(RendererTest, AClosedRingLetsItsWaitersGo) {
+    start("silent");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    ASSERT_EQ(open(0), OpenStatus::kOk);
+    bool done = false;
+    context_->submit(doorbell(0), [&] { done = true; });
+    settle(*loop_);
+    EXPECT_FALSE(done);
+    context_->submit(ring_command(protocol::ApirForward::kCloseRing, 0), {});
+    EXPECT_TRUE(done);
+}
+
+TEST_F(RendererTest, TooManyWaitersWakeTheOldest) {
+    start("silent");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    ASSERT_EQ(open(0), OpenStatus::kOk);
+    std::vector<int> woken;
+    for (int i = 0; i <= static_cast<int>(device::kMaxWaitersOfRing); ++i)
+        context_->submit(doorbell(0), [&woken, i] { woken.push_back(i); });
+    EXPECT_EQ(woken, std::vector<int>{0});
+    renderer_->destroy_all_contexts();
+    EXPECT_EQ(woken.size(), device::kMaxWaitersOfRing + 1);
+}
+
+TEST_F(RendererTest, ADyingWorkerLosesItsContextsAndWakesAll) {
+    start("die");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_EQ(open(0), OpenStatus::kNoWorker);
+    EXPECT_EQ(state(), ContextState::kLost);
+    bool done = false;
+    context_->submit(doorbell(0), [&] { done = true; });
+    EXPECT_TRUE(done);
+    EXPECT_EQ(call(loadlibrary(kReplies)), kCannotOpen);
+    run_until(*loop_,
+              [&] { return log_.text().find("exited with status 9") != std::string::npos; });
+
+    Context* next = add_context(2);
+    EXPECT_EQ(call(loadlibrary(kReplies), next), 0U);  // by a new worker
+}
+
+TEST_F(RendererTest, AContextThatBrokeTheProtocolIsClosedAlone) {
+    start("break");
+    Context* other = add_context(2);
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    ASSERT_EQ(call(loadlibrary(kReplies), other), 0U);
+    EXPECT_EQ(open(0), OpenStatus::kOk);
+    run_until(*loop_, [&] { return context_->state() == ContextState::kClosed; });
+    EXPECT_EQ(state(), ContextState::kClosed);
+    EXPECT_EQ(other->state(), ContextState::kAlive);
+}
+
+TEST_F(RendererTest, UnknownForwardsAreAnsweredAsUpstreamDoes) {
+    start("echo");
+    EXPECT_EQ(call(forward(static_cast<protocol::ApirForward>(7), kReplies)), 10U);
+    EXPECT_EQ(context_->state(), ContextState::kAlive);
+}
+
+TEST_F(RendererTest, MalformedCommandsCloseTheContext) {
+    start("echo");
+    EXPECT_EQ(call(forward(protocol::ApirForward::kOpenRing, kReplies)), 10U);
+    EXPECT_EQ(state(), ContextState::kClosed);
+    Context* other = add_context(2);
+    bool done = false;
+    other->submit(bytes_of(uint32_t{1}), [&] { done = true; });
+    EXPECT_TRUE(done);
+    EXPECT_EQ(other->state(), ContextState::kClosed);
+}
+
+TEST_F(RendererTest, ARegionThatIsNotThereGetsNoReply) {
+    start("echo");
+    bool done = false;
+    context_->submit(ping(77), [&] { done = true; });
+    EXPECT_TRUE(done);
+    context_->detach(kReplies);
+    context_->submit(ping(kReplies), {});
+    EXPECT_FALSE(reader_.take());
+}
+
+TEST_F(RendererTest, ContextsAreLimited) {
+    start("echo");
+    for (uint32_t id = 2; id <= device::kMaxContexts; ++id)
+        ASSERT_TRUE(renderer_->create_context(id, "test"));
+    EXPECT_FALSE(renderer_->create_context(1, "test"));
+    EXPECT_FALSE(renderer_->create_context(9999, "test"));
+    EXPECT_TRUE(renderer_->destroy_context(5));
+    EXPECT_FALSE(renderer_->destroy_context(5));
+    EXPECT_TRUE(renderer_->create_context(9999, "test"));
+}
+
+TEST_F(RendererTest, LeavesNoDescriptorsBehind) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    settle(*loop_);
+    const auto before = open_descriptors();
+    for (int i = 0; i < 3; ++i) {
+        Context* context = add_context(2);
+        ASSERT_EQ(call(loadlibrary(kReplies), context), 0U);
+        for (uint32_t ring = 0; ring < 5; ++ring)
+            ASSERT_EQ(call(open_ring(kReplies, ring, kRingRegion), context),
+                      protocol::kApirForwardSuccess);
+        bool done = false;
+        context->submit(doorbell(0), [&] { done = true; });
+        renderer_->destroy_context(2);
+        EXPECT_TRUE(done);
+    }
+    settle(*loop_);
+    EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(RendererTest, DrainEndsTheWorkerForGood) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    renderer_->drain();
+    run_until(*loop_, [&] { return renderer_->worker_ended(); });
+    EXPECT_NE(log_.text().find("exited with status 0"), std::string::npos);
+    EXPECT_EQ(call(loadlibrary(kReplies), add_context(2)), kCannotOpen);
+}
+
+TEST_F(RendererTest, AClientIsWokenByItsEventfd) {
+    start("die", Waiter::kClient);
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_EQ(context_->open_ring(0), nullptr);
+    bool done = false;
+    context_->submit(doorbell(0), [&] { done = true; });
+    EXPECT_TRUE(done);  // it polls the eventfd, there is no fence
+}
+
+}  // namespace
+}  // namespace virtgpu::apir

@@ -1,0 +1,295 @@
+#include "device/gpu/device.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/device/level1.h"
+
+namespace virtgpu::gpu {
+namespace {
+
+using namespace test;
+
+constexpr uint32_t kFence = kFlagFence;
+constexpr uint32_t kFenceOnRing = kFlagFence | kFlagRingIndex;
+
+// A window whose VMM is the test.
+class FakeWindow : public Window {
+ public:
+    struct Operation {
+        bool map;
+        uint64_t offset;
+        device::SharedMemory memory;
+        Finished finished;
+    };
+    uint64_t size() const override { return 16 << 20; }
+    void map(uint64_t offset, device::SharedMemory memory, Finished finished) override {
+        operations.push_back({true, offset, std::move(memory), std::move(finished)});
+    }
+    void unmap(uint64_t offset, device::SharedMemory memory, Finished finished) override {
+        operations.push_back({false, offset, std::move(memory), std::move(finished)});
+    }
+    void forget_all() override { operations.clear(); }
+    void finish(wire::Result<void> result) {
+        const Operation first = std::move(operations.front());
+        operations.pop_front();
+        first.finished(std::move(result));
+    }
+    std::deque<Operation> operations;
+};
+
+std::vector<std::byte> header(CommandType type, uint32_t context = 0, uint32_t flags = 0,
+                              uint64_t fence = 0, uint8_t ring = 0) {
+    return bytes_of(static_cast<uint32_t>(type), flags, fence, context, uint32_t{ring});
+}
+
+template <typename... Fields>
+std::vector<std::byte> with(const std::vector<std::byte>& command, Fields... fields) {
+    return joined(command, bytes_of(fields...));
+}
+
+class DeviceTest : public testing::Test {
+ protected:
+    void send(const std::vector<std::byte>& command) {
+        device_.execute(command, [this](std::vector<std::byte> response) {
+            responses_.push_back(std::move(response));
+        });
+    }
+    ResponseType type(size_t index) {
+        if (index >= responses_.size()) {
+            ADD_FAILURE() << "there is no response " << index;
+            return {};
+        }
+        return static_cast<ResponseType>(number_at<uint32_t>(responses_[index], 0));
+    }
+    ResponseType answer(const std::vector<std::byte>& command) {
+        send(command);
+        return type(responses_.size() - 1);
+    }
+    uint64_t fence(size_t index) { return number_at<uint64_t>(responses_.at(index), 8); }
+
+    ResponseType create_context(uint32_t context, uint32_t capset = protocol::kCapsetApir) {
+        return answer(
+            joined(with(header(CommandType::kContextCreate, context), uint32_t{4}, capset),
+                   std::vector(64, std::byte{'a'})));
+    }
+    ResponseType create_blob(uint32_t resource, BlobMemory memory, uint64_t size,
+                             uint32_t entries = 0) {
+        return answer(with(header(CommandType::kResourceCreateBlob, 1), resource,
+                           static_cast<uint32_t>(memory), 1U, entries, uint64_t{0}, size));
+    }
+    std::vector<std::byte> map(uint32_t resource, uint64_t offset, uint32_t flags = 0) {
+        return with(header(CommandType::kMapBlob, 0, flags, 5), resource, 0U, offset);
+    }
+    std::vector<std::byte> about(CommandType command, uint32_t resource, uint32_t context = 0) {
+        return with(header(command, context), resource, 0U);
+    }
+    std::vector<std::byte> submit(const std::vector<std::byte>& level1, uint32_t flags = 0,
+                                  uint64_t number = 0, uint8_t ring = 0) {
+        return joined(with(header(CommandType::kSubmit3d, 1, flags, number, ring),
+                           static_cast<uint32_t>(level1.size()), 0U),
+                      level1);
+    }
+    // Context 1 with an open ring 0 in region 11 and a reply page in region 10.
+    void open_ring_of_context() {
+        ASSERT_EQ(create_context(1), ResponseType::kOkNoData);
+        for (const uint32_t region : {10U, 11U}) {
+            ASSERT_EQ(create_blob(region, BlobMemory::kHost3d, 16384), ResponseType::kOkNoData);
+            ASSERT_EQ(answer(about(CommandType::kContextAttachResource, region, 1)),
+                      ResponseType::kOkNoData);
+        }
+        for (const auto& command : {loadlibrary(10), open_ring(10, 0, 11)}) {
+            const size_t before = responses_.size();
+            send(submit(command, kFenceOnRing, 1, 63));
+            run_until(*loop_, [&] { return responses_.size() > before; });
+        }
+        responses_.clear();
+    }
+
+    RecordingLog log_;
+    std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
+    apir::WorkerOptions options_ = fake_worker("silent");
+    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    FakeWindow window_;
+    Device device_{renderer_, window_, 32 << 20, log_};
+    std::vector<std::vector<std::byte>> responses_;
+};
+
+TEST_F(DeviceTest, HasNoDisplays) {
+    EXPECT_EQ(answer(header(CommandType::kGetDisplayInfo)), ResponseType::kOkDisplayInfo);
+    EXPECT_EQ(responses_[0].size(), 24U + 16 * 24);
+}
+
+TEST_F(DeviceTest, OffersOneCapset) {
+    EXPECT_EQ(answer(with(header(CommandType::kGetCapsetInfo), 0U, 0U)),
+              ResponseType::kOkCapsetInfo);
+    EXPECT_EQ(number_at<uint32_t>(responses_[0], 24), protocol::kCapsetApir);
+    EXPECT_EQ(number_at<uint32_t>(responses_[0], 32), 24U);
+    EXPECT_EQ(answer(with(header(CommandType::kGetCapsetInfo), 1U, 0U)),
+              ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(answer(with(header(CommandType::kGetCapset), protocol::kCapsetApir, 1U)),
+              ResponseType::kOkCapset);
+    ASSERT_EQ(responses_[2].size(), 24U + 24);
+    EXPECT_EQ(number_at<uint32_t>(responses_[2], 28), 1U);
+    EXPECT_EQ(number_at<uint32_t>(responses_[2], 32), protocol::kCapsetMagic);
+    EXPECT_EQ(answer(with(header(CommandType::kGetCapset), 4U, 1U)),
+              ResponseType::kErrorInvalidParameter);
+}
+
+TEST_F(DeviceTest, RefusesWhatItDoesNotKnow) {
+    for (const uint32_t command : {0x101U, 0x103U, 0x106U, 0x10bU, 0x204U, 0xffffU})
+        EXPECT_EQ(answer(header(static_cast<CommandType>(command))),
+                  ResponseType::kErrorUnspecified);
+}
+
+TEST_F(DeviceTest, AnswersCommandsThatAreTooShort) {
+    EXPECT_EQ(answer(bytes_of(uint32_t{0x100})), ResponseType::kErrorUnspecified);
+    EXPECT_EQ(answer({}), ResponseType::kErrorUnspecified);
+    for (const auto command :
+         {CommandType::kGetCapset, CommandType::kContextCreate, CommandType::kResourceCreateBlob,
+          CommandType::kMapBlob, CommandType::kSubmit3d, CommandType::kResourceUnref})
+        EXPECT_EQ(answer(header(command, 1)), ResponseType::kErrorInvalidParameter);
+    // More page runs, and more bytes to submit, than the command has.
+    EXPECT_EQ(create_blob(1, BlobMemory::kGuest, 4096, 1), ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(create_blob(1, BlobMemory::kGuest, 4096, ~0U), ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(answer(with(header(CommandType::kSubmit3d, 1), 100U, 0U)),
+              ResponseType::kErrorInvalidParameter);
+}
+
+TEST_F(DeviceTest, ContextsAreCreatedOnceAndWithOurCapset) {
+    EXPECT_EQ(create_context(1), ResponseType::kOkNoData);
+    EXPECT_EQ(create_context(1), ResponseType::kErrorInvalidContext);
+    EXPECT_EQ(create_context(0), ResponseType::kErrorInvalidContext);
+    EXPECT_EQ(create_context(2, 4), ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(answer(header(CommandType::kContextDestroy, 1)), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(header(CommandType::kContextDestroy, 1)), ResponseType::kErrorInvalidContext);
+    EXPECT_EQ(answer(submit(ping(1))), ResponseType::kErrorInvalidContext);
+}
+
+TEST_F(DeviceTest, AttachesOnlyWhatIsThere) {
+    ASSERT_EQ(create_blob(3, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kContextAttachResource, 3, 1)),
+              ResponseType::kErrorInvalidContext);
+    ASSERT_EQ(create_context(1), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kContextAttachResource, 4, 1)),
+              ResponseType::kErrorInvalidResource);
+    EXPECT_EQ(answer(about(CommandType::kContextAttachResource, 3, 1)), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kContextDetachResource, 3, 1)), ResponseType::kOkNoData);
+}
+
+TEST_F(DeviceTest, BlobsOfBothKindsAndNoOthers) {
+    EXPECT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    EXPECT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(create_blob(2, BlobMemory::kHost3d, uint64_t{1} << 40),
+              ResponseType::kErrorOutOfMemory);
+    EXPECT_EQ(create_blob(3, BlobMemory::kHost3dGuest, 4096), ResponseType::kErrorInvalidParameter);
+    auto guest =
+        with(header(CommandType::kResourceCreateBlob), 4U, 1U, 1U, 2U, uint64_t{0}, uint64_t{8192},
+             uint64_t{0x1000}, uint64_t{4096}, uint64_t{0x9000}, uint64_t{4096});
+    EXPECT_EQ(answer(guest), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kResourceUnref, 4)), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kResourceUnref, 4)), ResponseType::kErrorInvalidResource);
+}
+
+TEST_F(DeviceTest, MappingIsAnsweredWhenItIsDone) {
+    ASSERT_EQ(create_blob(1, BlobMemory::kHost3d, 8192), ResponseType::kOkNoData);
+    responses_.clear();
+    send(map(1, 4096));
+    EXPECT_TRUE(responses_.empty());
+    ASSERT_EQ(window_.operations.size(), 1U);
+    EXPECT_EQ(window_.operations[0].offset, 4096U);
+    // Meanwhile other commands are answered.
+    EXPECT_EQ(answer(header(CommandType::kGetDisplayInfo)), ResponseType::kOkDisplayInfo);
+    window_.finish({});
+    EXPECT_EQ(type(1), ResponseType::kOkMapInfo);
+    EXPECT_EQ(number_at<uint32_t>(responses_[1], 24), kMapCacheCached);
+    EXPECT_EQ(answer(map(1, 65536)), ResponseType::kErrorInvalidParameter);
+
+    send(about(CommandType::kUnmapBlob, 1));
+    window_.finish({});
+    EXPECT_EQ(type(3), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kUnmapBlob, 1)), ResponseType::kErrorInvalidParameter);
+}
+
+TEST_F(DeviceTest, AFailedMappingLeavesItsPlaceFree) {
+    ASSERT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    responses_.clear();
+    send(map(1, 0));
+    window_.finish(wire::fail(wire::Fault::kRefused, "no"));
+    EXPECT_EQ(type(0), ResponseType::kErrorUnspecified);
+    send(map(1, 0));
+    window_.finish({});
+    EXPECT_EQ(type(1), ResponseType::kOkMapInfo);
+}
+
+TEST_F(DeviceTest, AResourceMayGoWhileItIsBeingMapped) {
+    ASSERT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    send(map(1, 0));
+    EXPECT_EQ(answer(about(CommandType::kResourceUnref, 1)), ResponseType::kOkNoData);
+    ASSERT_EQ(window_.operations.size(), 2U);
+    EXPECT_FALSE(window_.operations[1].map);
+    // The place can be had at once: the window keeps the order.
+    ASSERT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    responses_.clear();
+    send(map(1, 0));
+    window_.finish(wire::fail(wire::Fault::kRefused, "no"));
+    window_.finish({});
+    window_.finish({});
+    ASSERT_EQ(responses_.size(), 2U);
+    EXPECT_EQ(type(0), ResponseType::kErrorUnspecified);
+    EXPECT_EQ(type(1), ResponseType::kOkMapInfo);
+}
+
+TEST_F(DeviceTest, FencesComeBackWithTheirNumbers) {
+    EXPECT_EQ(answer(header(CommandType::kGetDisplayInfo, 0, kFence, 77)),
+              ResponseType::kOkDisplayInfo);
+    EXPECT_EQ(number_at<uint32_t>(responses_[0], 4), kFence);
+    EXPECT_EQ(fence(0), 77U);
+}
+
+TEST_F(DeviceTest, FencedResponsesKeepTheOrderOfTheirTimeline) {
+    ASSERT_EQ(create_blob(1, BlobMemory::kHost3d, 4096), ResponseType::kOkNoData);
+    responses_.clear();
+    send(map(1, 0, kFence));
+    send(header(CommandType::kGetDisplayInfo, 0, kFence, 6));
+    EXPECT_TRUE(responses_.empty());
+    window_.finish({});
+    ASSERT_EQ(responses_.size(), 2U);
+    EXPECT_EQ(fence(0), 5U);
+    EXPECT_EQ(fence(1), 6U);
+}
+
+TEST_F(DeviceTest, ADoorbellsFenceWaitsForTheRing) {
+    open_ring_of_context();
+    send(submit(doorbell(0), kFenceOnRing, 8, 2));
+    send(submit(doorbell(0)));                    // no fence: no wait
+    send(submit(doorbell(0), kFence, 9));         // everybody's time line: no wait
+    send(submit(ping(10), kFenceOnRing, 10, 3));  // another ring's: no wait
+    settle(*loop_);
+    ASSERT_EQ(responses_.size(), 3U);
+    EXPECT_EQ(fence(1), 9U);
+    EXPECT_EQ(fence(2), 10U);
+    EXPECT_EQ(answer(header(CommandType::kContextDestroy, 1)), ResponseType::kOkNoData);
+    ASSERT_EQ(responses_.size(), 5U);
+    EXPECT_EQ(fence(3), 8U);
+}
+
+TEST_F(DeviceTest, ResetLeavesNothingBehind) {
+    const auto before = open_descriptors();
+    const size_t worker_descriptors = 2;  // its socket and its process: it stays for the next guest
+    for (int i = 0; i < 3; ++i) {
+        open_ring_of_context();
+        send(map(10, 0));
+        send(map(11, 65536));
+        send(submit(doorbell(0), kFenceOnRing, 8, 2));
+        responses_.clear();
+        device_.reset();
+        EXPECT_TRUE(device_.has_nothing());
+        EXPECT_TRUE(window_.operations.empty());
+        EXPECT_TRUE(responses_.empty());  // the guest that asked is gone
+        settle(*loop_);
+        EXPECT_EQ(open_descriptors(), before + static_cast<std::ptrdiff_t>(worker_descriptors));
+    }
+}
+
+}  // namespace
+}  // namespace virtgpu::gpu

@@ -1,0 +1,50 @@
+#include "device/sealed_memory.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace virtgpu::device {
+namespace {
+
+TEST(SealedMemory, CannotBeResized) {
+    SealedMemoryAllocator allocator(1 << 20);
+    const auto memory = allocator.allocate(5000);
+    ASSERT_TRUE(memory);
+    EXPECT_EQ((*memory)->size(), 8192U);
+    EXPECT_NE(::ftruncate((*memory)->file(), 4096), 0);
+    EXPECT_NE(::ftruncate((*memory)->file(), 16384), 0);
+    EXPECT_EQ(::fcntl((*memory)->file(), F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+TEST(SealedMemory, CountsUntilTheLastUserIsGone) {
+    SealedMemoryAllocator allocator(16384);
+    auto first = *allocator.allocate(8192);
+    auto second = *allocator.allocate(8192);
+    const SharedMemory other_user = first;
+    EXPECT_EQ(allocator.allocate(1).error().fault(), wire::Fault::kRefused);
+    first.reset();
+    EXPECT_FALSE(allocator.allocate(1));
+    second.reset();
+    EXPECT_TRUE(allocator.allocate(1));
+    EXPECT_EQ(allocator.used(), 8192U);
+}
+
+TEST(SealedMemory, RefusesSizesThatWouldWrap) {
+    SealedMemoryAllocator allocator(~uint64_t{0});
+    EXPECT_FALSE(allocator.allocate(0));
+    SealedMemoryAllocator small(1 << 20);
+    EXPECT_FALSE(small.allocate(~uint64_t{0} - 100));
+}
+
+TEST(SealedMemory, IsRecognisedByAnotherDescriptor) {
+    SealedMemoryAllocator allocator(1 << 20);
+    const auto memory = *allocator.allocate(4096);
+    const auto other = *allocator.allocate(4096);
+    const wire::FileDescriptor copy(::dup(memory->file()));
+    EXPECT_EQ(*FileIdentity::of(copy.number()), memory->identity());
+    EXPECT_FALSE(memory->identity() == other->identity());
+}
+
+}  // namespace
+}  // namespace virtgpu::device
