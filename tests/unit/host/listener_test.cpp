@@ -1,0 +1,76 @@
+#include "host/listener.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "wire/sys/packet_socket.h"
+
+namespace virtgpu::host {
+namespace {
+
+class ListenerTest : public testing::Test {
+ protected:
+    ListenerTest() {
+        std::string pattern = "/tmp/virtgpu-listener-XXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+        path_ = folder_ / "socket";
+    }
+    ~ListenerTest() override { std::filesystem::remove_all(folder_); }
+    ListenerTest(const ListenerTest&) = delete;
+    ListenerTest& operator=(const ListenerTest&) = delete;
+
+    std::filesystem::path folder_;
+    std::filesystem::path path_;
+};
+
+TEST_F(ListenerTest, AcceptsAndCleansUp) {
+    {
+        const auto listener = Listener::create(path_, SocketType::kPackets);
+        ASSERT_TRUE(listener);
+        const auto client = wire::PacketSocket::connect(path_);
+        ASSERT_TRUE(client);
+        EXPECT_TRUE(listener->accept());
+        EXPECT_TRUE(std::filesystem::exists(path_));
+    }
+    EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListenerTest, ReplacesALeftOverSocket) {
+    {
+        auto left_over = Listener::create(path_, SocketType::kStream);
+        ASSERT_TRUE(left_over);
+        left_over->forget();
+    }
+    ASSERT_TRUE(std::filesystem::exists(path_));
+    EXPECT_TRUE(Listener::create(path_, SocketType::kPackets));
+}
+
+TEST_F(ListenerTest, RefusesASocketInUse) {
+    const auto first = Listener::create(path_, SocketType::kStream);
+    ASSERT_TRUE(first);
+    for (const auto type : {SocketType::kStream, SocketType::kPackets}) {
+        const auto second = Listener::create(path_, type);
+        ASSERT_FALSE(second);
+        EXPECT_NE(second.error().message().find("in use"), std::string::npos);
+    }
+    EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListenerTest, LeavesOtherFilesAlone) {
+    std::ofstream(path_) << "precious";
+    EXPECT_FALSE(Listener::create(path_, SocketType::kStream));
+    EXPECT_EQ(std::filesystem::file_size(path_), 8U);
+}
+
+TEST_F(ListenerTest, RefusesPathsThatCannotBe) {
+    EXPECT_FALSE(Listener::create(std::string(200, 'x'), SocketType::kStream));
+    EXPECT_FALSE(Listener::create("", SocketType::kStream));
+    EXPECT_FALSE(Listener::create(folder_ / "missing" / "socket", SocketType::kStream));
+}
+
+}  // namespace
+}  // namespace virtgpu::host

@@ -1,0 +1,111 @@
+"""The program ggml-virtgpu-host from outside: its answers, its sockets and its processes."""
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+from harness import places, processes  # noqa: E402
+
+
+def run(*arguments):
+    return subprocess.run([places.host_program(), *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(name="host")
+def started_host(tmp_path):
+    program = processes.start([places.host_program(), "--backend", "cpu", "--socket-path", tmp_path / "vm",
+                               "--listen", tmp_path / "container"], tmp_path / "log")
+    processes.wait_until((tmp_path / "container").exists, 20, "the host's socket")
+    yield program
+    processes.end(program)
+
+
+def connect(path, kind):
+    client = socket.socket(socket.AF_UNIX, kind)
+    client.connect(str(path))
+    return client
+
+
+def test_capabilities_are_qemus_json():
+    assert json.loads(run("--print-capabilities").stdout) == {"type": "gpu", "features": []}
+
+
+def test_versions_of_all_parts():
+    answer = run("--version")
+    assert answer.returncode == 0
+    for part in ("ggml-virtgpu-host", "protocol", "ggml ", "plug-in"):
+        assert part in answer.stdout
+
+
+def test_devices_are_listed():
+    answer = run("devices", "--backend", "cpu")
+    assert answer.returncode == 0
+    assert "CPU" in answer.stdout
+
+
+def test_help_has_examples():
+    answer = run("--help")
+    assert answer.returncode == 0
+    assert "qemu-system" in answer.stdout and "GGML_VIRTGPU_SOCKET" in answer.stdout
+
+
+def test_a_wrong_backend_ends_it_before_it_listens(tmp_path):
+    answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "abacus")
+    assert answer.returncode == 1
+    assert "abacus" in answer.stderr
+    assert not (tmp_path / "vm").exists()
+
+
+def test_a_busy_socket_says_what_to_do(host, tmp_path):
+    answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "cpu")
+    assert answer.returncode == 1
+    assert "in use" in answer.stderr
+    assert host.poll() is None
+
+
+def test_a_process_for_each_tenant_that_ends_with_it(host, tmp_path):
+    machine = connect(tmp_path / "vm", socket.SOCK_STREAM)
+    container = connect(tmp_path / "container", socket.SOCK_SEQPACKET)
+    processes.wait_until(lambda: len(processes.children(host.pid)) == 2, 10, "two device processes")
+    machine.close()
+    processes.wait_until(lambda: len(processes.children(host.pid)) == 1, 10, "the end of one")
+    container.close()
+    processes.wait_until(lambda: not processes.children(host.pid), 10, "the end of both")
+
+
+def test_sigterm_ends_all_and_removes_the_sockets(host, tmp_path):
+    client = connect(tmp_path / "vm", socket.SOCK_STREAM)
+    processes.wait_until(lambda: processes.children(host.pid), 10, "a device process")
+    started = time.monotonic()
+    host.send_signal(signal.SIGTERM)
+    assert host.wait(10) == 0
+    assert time.monotonic() - started < 6
+    assert client.recv(1) == b""
+    assert not (tmp_path / "vm").exists()
+
+
+def test_device_processes_do_not_outlive_a_killed_host(host, tmp_path):
+    client = connect(tmp_path / "vm", socket.SOCK_STREAM)
+    processes.wait_until(lambda: processes.children(host.pid), 10, "a device process")
+    host.kill()
+    host.wait(10)
+    client.settimeout(10)
+    assert client.recv(1) == b""
+
+
+def test_an_inherited_connection_is_served(tmp_path):
+    ours, theirs = socket.socketpair()
+    program = processes.start([places.host_program(), "--backend", "cpu", "--fd", str(theirs.fileno())],
+                              tmp_path / "log", pass_fds=[theirs.fileno()])
+    theirs.close()
+    ours.sendall(bytes([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]))  # GET_FEATURES
+    ours.settimeout(20)
+    assert len(ours.recv(20, socket.MSG_WAITALL)) == 20
+    ours.close()
+    assert program.wait(10) == 0
