@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds kDrainCheck(20);
 
 }  // namespace
 
-End ControlLoop::run() {
+void ControlLoop::run() {
     while (!draining_ || !closing_.all_done()) {
         auto message = socket_.receive(draining_ ? kDrainCheck : kForever);
         if (!message && message.error().fault() == wire::Fault::kPeer) {
@@ -20,13 +20,12 @@ End ControlLoop::run() {
         }
         if (!message) {
             log_.debug("{}", message.error().message());
-            return End::kDeviceGone;
+            return;
         }
         if (*message)
             std::visit([&](const auto& request) { handle(request, **message); },
                        (*message)->request);
     }
-    return End::kDrained;
 }
 
 wire::Result<ControlLoop::OpenContext*> ControlLoop::find(uint32_t context) {

@@ -11,18 +11,15 @@
 
 namespace virtgpu::worker {
 
-enum class End {
-    kDrained,     // all work is done
-    kDeviceGone,  // nobody is left to work for
-};
-
 // For one thread; never waits for a ring. Keeps references to all three arguments.
 class ControlLoop {
  public:
     ControlLoop(ControlSocket& socket, backend::Host& host, wire::Log& log)
         : socket_(socket), host_(host), log_(log) {}
 
-    End run();
+    // Until all work is done after DRAIN, or the device process is gone. Then threads may still be
+    // computing: the caller ends the process.
+    void run();
 
  private:
     struct OpenContext {

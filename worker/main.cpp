@@ -71,10 +71,10 @@ int serve(int control, backend::Host& host, wire::Log& log) {
     }
     ControlSocket socket(wire::PacketSocket(wire::FileDescriptor(control)), log);
     ControlLoop loop(socket, host, log);
-    // Threads may be deep in a graph that nobody waits for any more.
-    if (loop.run() == End::kDeviceGone)
-        std::_Exit(EXIT_SUCCESS);
-    return EXIT_SUCCESS;
+    // Not by returning: threads may be deep in a graph that nobody waits for any more, and the
+    // device process kills a worker whose socket closes before its process has ended.
+    loop.run();
+    std::_Exit(EXIT_SUCCESS);
 }
 
 int run(const Options& options, wire::Log& log) {

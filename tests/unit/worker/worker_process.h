@@ -65,6 +65,11 @@ class WorkerProcess {
         writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
         (void)socket_->send(writer.bytes());
     }
+    // True when the worker closed its end.
+    bool wait_closed() {
+        auto packet = socket_->receive(std::chrono::seconds(20));
+        return !packet && packet.error().fault() == wire::Fault::kLost;
+    }
     void hang_up() { socket_.reset(); }
 
     // The next message, which must be a T; a default T when none comes.

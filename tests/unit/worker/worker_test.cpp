@@ -176,6 +176,17 @@ TEST_F(WorkerTest, DrainFinishesTheRingsAndEnds) {
     EXPECT_THAT(worker.log(), HasSubstr("requests=101"));
 }
 
+// The device process kills a worker whose socket is closed, and would report that as its death.
+TEST_F(WorkerTest, ItsSocketClosesOnlyWithTheProcess) {
+    for (int i = 0; i < 10; ++i) {
+        WorkerProcess worker;
+        worker.drain();
+        ASSERT_TRUE(worker.wait_closed());
+        worker.signal(SIGKILL);
+        EXPECT_EQ(worker.wait(kSoon), 0);
+    }
+}
+
 TEST_F(WorkerTest, EndsAtOnceWhenTheDeviceProcessIsGone) {
     WorkerProcess worker;
     WorkerRing ring;
