@@ -49,9 +49,10 @@ Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, ui
     if (status != OpenStatus::kOk)
         return wire::fail(Fault::kRefused, "the host does not serve ring {}: {}", ring,
                           refusal(status));
+    auto channel = std::make_unique<RingChannel>(services, ring, std::move(region),
+                                                 std::move(memory), staging_bytes);
     TRY(services.transport.open_signals(ring));
-    return std::make_unique<RingChannel>(services, ring, std::move(region), std::move(memory),
-                                         staging_bytes);
+    return channel;
 }
 
 RingChannel::RingChannel(RingServices services, uint32_t ring, std::unique_ptr<SharedRegion> region,

@@ -3,7 +3,7 @@ import dataclasses
 import os
 import subprocess
 
-from harness import places
+from harness import generation, places
 
 OPS_PROGRAM = f"usr/libexec/{places.TRIPLET}/ggml/test-backend-ops"
 
@@ -52,6 +52,22 @@ def finish(process, seconds):
         output, errors = process.communicate()
         raise AssertionError(f"still running after {seconds} s: {process.args}\n{errors[-3000:]}") from None
     return Finished(process.returncode, output, errors)
+
+
+def assert_text_equals_native(run, attempts=4):
+    """`run()` gives a request and how it finished: with what native llama.cpp answers. Returns the latter.
+
+    llama-completion prints from a thread for which its exit does not wait, so on a busy machine the end of the text
+    can be missing, natively as well. Only such a text is asked for again.
+    """
+    for _ in range(attempts):
+        request, finished = run()
+        assert finished.status == 0, finished.errors[-3000:]
+        native = generation.native(request)
+        if finished.output == native or not native.startswith(finished.output):
+            break
+    assert finished.output == native
+    return finished
 
 
 def messages(finished):

@@ -15,8 +15,8 @@ PASSED = re.compile(r"(\d+)/(\d+) tests passed")
     ("ROPE", r"type=f32,ne_a=\[128,(32|40),2,1\],.*v=0"),
     ("SOFT_MAX", r"ne=\[(16,16|32,2),32,1\]"),
     ("GET_ROWS", r"type=(f32|q4_0|q8_0|i32),n=256,m=80000|n=256,m=5"),
-    ("SET_ROWS", r"type=(f32|q8_0|f16),type_idx=i64"),
-    ("FLASH_ATTN_EXT", r"hsk=64,hsv=64,nh=4,.*kv=113,nb=(1|3),.*type_KV=(f16|q8_0)"),
+    ("SET_ROWS", r"type_dst=(f32|q8_0|f16),type_idx=i64"),
+    ("FLASH_ATTN_EXT", r"hsk=64,hsv=64,.*kv=113,nb=3,mask=1,.*type_K=(f16|q8_0)"),
 ])
 def test_op_agrees_with_the_cpu(container, op, parameters):
     finished = container.test_ops("-o", op, "-p", parameters)

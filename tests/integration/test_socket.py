@@ -1,5 +1,5 @@
 """llama.cpp on the host's device through the container socket."""
-from container import messages
+from container import assert_text_equals_native, finish, messages
 from harness import generation, places, processes
 
 REQUEST = generation.Request(tokens=48, options=generation.TRACE)
@@ -36,9 +36,8 @@ def test_bench_uses_the_device(host, container):
 
 def test_text_equals_native_and_the_host_computed_it(host, container):
     before = len(closed_contexts(host))
-    finished = container.generate(REQUEST, "--device", generation.DEVICE)
-    assert finished.status == 0, finished.errors
-    assert finished.output == generation.native(REQUEST)
+    finished = assert_text_equals_native(
+        lambda: (REQUEST, container.generate(REQUEST, "--device", generation.DEVICE)))
     contexts = closed_contexts(host)[before:]
     graphs = sum(context["graphs"] for context in contexts)
     nodes = sum(context["nodes"] for context in contexts)
@@ -48,15 +47,15 @@ def test_text_equals_native_and_the_host_computed_it(host, container):
 
 def test_part_of_the_layers_on_the_device(container):
     # Splits the graph between the device and this machine's CPU, with copies in between.
-    finished = container.run("llama-completion", *REQUEST.arguments(places.MODEL), "-ngl", "2")
-    assert finished.status == 0, finished.errors
-    assert finished.output == generation.native(REQUEST)
+    assert_text_equals_native(
+        lambda: (REQUEST, container.run("llama-completion", *REQUEST.arguments(places.MODEL), "-ngl", "2")))
 
 
 def test_two_programs_at_once(container):
+    def both():
+        running = [container.start_generating(request) for request in requests]
+        return [finish(process, 120) for process in running]
+
     requests = [generation.Request(tokens=32, prompt=prompt) for prompt in ("ROMEO:\n", "KING HENRY V:\n")]
-    running = [container.start_generating(request) for request in requests]
-    for request, process in zip(requests, running):
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        assert output == generation.native(request)
+    for i, request in enumerate(requests):
+        assert_text_equals_native(lambda i=i, request=request: (request, both()[i]))

@@ -307,6 +307,23 @@ TEST_F(PluginTest, LostHostFailsEverythingAndAbortsNothing) {
     EXPECT_THAT(log_.lines()[0], testing::HasSubstr("compute worker died"));
 }
 
+// What ggml 0.25 would read.
+TEST_F(PluginTest, OlderGgmlGetsItsOwnLayout) {
+    Registry registry(PluginAbi::kVersion2, log_);
+    auto connection = Connection::open(host_.make_transport(), log_);
+    ASSERT_TRUE(connection);
+    registry.add(std::move(*connection));
+    EXPECT_EQ(registry.get()->api_version, 2);
+    const ggml_backend_dev_t device = registry.device(0);
+    const auto* const type =
+        reinterpret_cast<ggml_backend_buffer_type_v2*>(device->iface.get_buffer_type(device));
+    EXPECT_EQ(type->device, device);
+    EXPECT_STREQ(type->iface.get_name(device->iface.get_buffer_type(device)), "virtgpu0");
+    EXPECT_EQ(type->iface.get_alignment(device->iface.get_buffer_type(device)), 64U);
+    EXPECT_EQ(type->iface.get_max_size(device->iface.get_buffer_type(device)), kDeviceBytes);
+    EXPECT_FALSE(type->iface.is_host(device->iface.get_buffer_type(device)));
+}
+
 TEST(ConnectionTest, HostWithoutWorkerSaysWhy) {
     test::RecordingLog log;
     test::FakeHost host([](Command, std::span<const std::byte>) { return RingAnswer{}; });
