@@ -65,6 +65,7 @@ void add_options(CLI::App& app, Options& options, CommandLine& line) {
         ->type_name("SIZE");
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->capture_default_str()
+        ->take_last()
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
     app.add_flag("--print-capabilities", line.print_capabilities,
                  "Print what this vhost-user program can do, as JSON");
