@@ -28,16 +28,19 @@ def _boots_under_kvm(image, seconds):
 class Guest:
     """Boots in the constructor's `with`; ends with it.
 
-    `device` is the socket of a ggml-virtgpu-host, or None for a machine without our device.
+    `device` is the socket of a ggml-virtgpu-host, or None for a machine without our device. `options` are given to
+    QEMU as they are.
     """
 
-    def __init__(self, image, log_folder, device=None, accelerator=None, boot_seconds=BOOT_SECONDS, processors=2):
+    def __init__(self, image, log_folder, device=None, accelerator=None, boot_seconds=BOOT_SECONDS, processors=2,
+                 options=()):
         self._image = pathlib.Path(image)
         self._logs = pathlib.Path(log_folder)
         self._device = device
         self._accelerator = accelerator
         self._boot_seconds = boot_seconds
         self._processors = processors
+        self._more_options = options
         self._process = None
         self._qmp = None
         self._channel = None
@@ -134,7 +137,7 @@ class Guest:
             options += ["-chardev", f"socket,id=virtgpu,path={self._device}",
                         "-device", "vhost-user-test-device-pci,chardev=virtgpu,virtio-id=16,num_vqs=2,vq_size=256,"
                                    "config_size=16"]
-        return options
+        return [*options, *self._more_options]
 
     def _wait_for_boot(self, boots):
         try:
