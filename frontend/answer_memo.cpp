@@ -18,8 +18,7 @@ void append_layout(std::string& key, const ggml_tensor& tensor) {
     append(key, tensor.nb);
     append(key, tensor.view_src != nullptr);
     // By the buffer type alone: llama.cpp asks with dummy buffers that have nothing else.
-    const ggml_backend_buffer_type_t type = tensor.buffer ? tensor.buffer->buft : nullptr;
-    append(key, type);
+    append(key, reinterpret_cast<uintptr_t>(tensor.buffer ? tensor.buffer->buft : nullptr));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): the names are ggml's.
 
 // An open-addressing table with linear probing, from address / 16 modulo size.
 struct ggml_hash_set {
@@ -30,6 +31,7 @@ struct ggml_cgraph {
     uint64_t uid;
 };
 
+// NOLINTEND(readability-identifier-naming)
 }  // extern "C"
 
 static_assert(offsetof(ggml_cgraph, nodes) == 0x10 && offsetof(ggml_cgraph, leafs) == 0x28);

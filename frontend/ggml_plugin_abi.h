@@ -12,6 +12,7 @@
 #include <cstdint>
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): the names are ggml's.
 
 struct ggml_backend_buffer_type_i {
     const char* (*get_name)(ggml_backend_buffer_type_t);
@@ -156,6 +157,7 @@ GGML_API ggml_backend_buffer_t ggml_backend_buffer_init(ggml_backend_buffer_type
 // Whether libggml accepts an allocation size over ggml_nbytes for results of this operation.
 GGML_API bool ggml_op_alloc_size_may_expand(ggml_op);
 
+// NOLINTEND(readability-identifier-naming)
 }  // extern "C"
 
 static_assert(offsetof(ggml_backend_buffer_type, device) == 0x40);

@@ -1,6 +1,6 @@
 #include "frontend/use_counts.h"
 
-#include <memory>
+#include <span>
 #include <vector>
 
 #include "frontend/ggml_graph_layout.h"
@@ -51,7 +51,7 @@ class Trial {
     }
 
  private:
-    static constexpr size_t kBytes = 64 * 1024;
+    static constexpr size_t kBytes = size_t{64} * 1024;
     static constexpr size_t kNodes = 16;
 
     template <typename T>
@@ -59,7 +59,7 @@ class Trial {
         const auto first = reinterpret_cast<uintptr_t>(array);
         const auto begin = reinterpret_cast<uintptr_t>(memory_.data());
         return first >= begin && first <= begin + kBytes && first % alignof(T) == 0 &&
-               count * sizeof(T) <= begin + kBytes - first;
+               std::span(array, count).size_bytes() <= begin + kBytes - first;
     }
 
     std::vector<std::byte> memory_ = std::vector<std::byte>(kBytes);
