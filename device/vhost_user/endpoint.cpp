@@ -24,7 +24,7 @@ constexpr uint64_t kFeatures = bit(gpu::kFeatureVirgl) | bit(gpu::kFeatureResour
 constexpr uint64_t kProtocolFeatures = bit(kProtocolMultiQueue) | bit(kProtocolReplyAck) |
                                        bit(kProtocolBackendRequests) | bit(kProtocolConfig) |
                                        bit(kProtocolBackendSendFile) | bit(kProtocolResetDevice) |
-                                       bit(kProtocolMemorySlots) | bit(kProtocolSharedMemory);
+                                       bit(kProtocolSharedMemory);
 
 // struct virtio_gpu_config: events to read and to clear, scanouts, capsets; later versions of the
 // specification append a blob alignment, where 0 is none.

@@ -30,7 +30,7 @@ class EndpointTest : public testing::Test {
         const auto features = number_at<uint64_t>(vmm_->ask(RequestType::kGetFeatures), 0);
         EXPECT_EQ(features, 0x170000019U);
         const auto protocol = number_at<uint64_t>(vmm_->ask(RequestType::kGetProtocolFeatures), 0);
-        EXPECT_EQ(protocol, 0x40a629U);
+        EXPECT_EQ(protocol, 0x402629U);
         vmm_->send(RequestType::kSetProtocolFeatures, bytes_of(protocol));
         vmm_->send(RequestType::kSetFeatures, bytes_of(features & ~(uint64_t{1} << 29)));
         auto ends = stream_pair();
