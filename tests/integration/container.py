@@ -1,9 +1,10 @@
 """Programs of llama.cpp and ggml on this machine, with the frontend and without a virtual machine."""
+import contextlib
 import dataclasses
 import os
 import subprocess
 
-from harness import generation, places
+from harness import generation, places, processes
 
 OPS_PROGRAM = f"usr/libexec/{places.TRIPLET}/ggml/test-backend-ops"
 
@@ -27,7 +28,8 @@ class Container:
     def start(self, program, *arguments, **variables):
         words = [*places.command_for(program), *(str(argument) for argument in arguments)]
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env={**self._environment, **variables}, text=True, errors="replace")
+                                env={**self._environment, **variables}, text=True, errors="replace",
+                                preexec_fn=processes.die_with_parent)
 
     def run(self, program, *arguments, seconds=120, **variables):
         return finish(self.start(program, *arguments, **variables), seconds)
@@ -43,15 +45,27 @@ class Container:
         return self.run(str(places.root() / OPS_PROGRAM), "test", "-b", "virtgpu0", *arguments, seconds=seconds)
 
 
+@contextlib.contextmanager
+def ended(process):
+    """Whatever happens in the block, the program does not run on behind it."""
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def finish(process, seconds):
     """Waits for a program that start() started; one that hangs is killed and fails the test."""
-    try:
-        output, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        output, errors = process.communicate()
-        raise AssertionError(f"still running after {seconds} s: {process.args}\n{errors[-3000:]}") from None
-    return Finished(process.returncode, output, errors)
+    with ended(process):
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            errors = process.communicate()[1]
+            raise AssertionError(f"still running after {seconds} s: {process.args}\n{errors[-3000:]}") from None
+        return Finished(process.returncode, output, errors)
 
 
 def assert_text_equals_native(run, attempts=4):

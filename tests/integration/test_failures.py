@@ -1,16 +1,18 @@
 """What goes wrong: each case ends soon, with a message that says what to do, and aborts nothing."""
 import os
+import select
 import signal
 import time
 
 import pytest
 
-from container import Container, assert_text_equals_native, finish, messages
+from container import Container, assert_text_equals_native, ended, finish, messages
 from harness import generation, processes
 from harness.host import HostProgram
 
 SHORT = generation.Request(tokens=8)
-LONG = generation.Request(tokens=2000, options=("--ignore-eos", "-c", "4096"))
+# Minutes of text, so that it does not end by itself before it is ended.
+LONG = generation.Request(tokens=20000, options=("--ignore-eos", "-c", "24576"))
 # The frontend notices within 2 s; the rest is llama.cpp's end, on a machine that may be busy.
 NOTICED_SECONDS = 10
 
@@ -22,19 +24,10 @@ def fixture_own_host(log_folder):
         yield program
 
 
-def wait_until_computing(host):
-    def worker_computes():
-        return any(cpu_ticks(pid) > 20 for pid in host.workers())
-    processes.wait_until(worker_computes, 60, "a worker that computes")
-
-
-def cpu_ticks(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
+def wait_until_generating(process):
+    """Until its first text is there, which stays unread."""
+    processes.wait_until(lambda: select.select([process.stdout], [], [], 0)[0], 90, "the first text")
+    assert process.poll() is None, process.communicate()[1][-2000:]
 
 
 def test_wrong_path_is_named_and_the_cpu_computes(tmp_path):
@@ -58,12 +51,12 @@ def test_a_file_that_is_no_socket_is_named(tmp_path):
 
 
 def test_worker_killed_and_the_next_program_works(host, container):
-    process = container.start_generating(LONG)
-    wait_until_computing(host)
-    for worker in host.workers():
-        os.kill(worker, signal.SIGKILL)
-    killed = time.monotonic()
-    finished = finish(process, 30)
+    with ended(container.start_generating(LONG)) as process:
+        wait_until_generating(process)
+        for worker in host.workers():
+            os.kill(worker, signal.SIGKILL)
+        killed = time.monotonic()
+        finished = finish(process, 30)
     assert time.monotonic() - killed < NOTICED_SECONDS
     assert finished.status >= 0, f"ended by signal {-finished.status}: {finished.errors[-2000:]}"
     assert [line for line in messages(finished) if "compute worker died" in line], finished.errors[-2000:]
@@ -72,11 +65,11 @@ def test_worker_killed_and_the_next_program_works(host, container):
 
 
 def test_host_gone_while_computing(own_host):
-    process = Container(own_host.socket).start_generating(LONG)
-    wait_until_computing(own_host)
-    own_host.stop()
-    stopped = time.monotonic()
-    finished = finish(process, 30)
+    with ended(Container(own_host.socket).start_generating(LONG)) as process:
+        wait_until_generating(process)
+        own_host.stop()
+        stopped = time.monotonic()
+        finished = finish(process, 30)
     assert time.monotonic() - stopped < NOTICED_SECONDS
     assert finished.status >= 0, f"ended by signal {-finished.status}: {finished.errors[-2000:]}"
     assert len(messages(finished)) >= 1
@@ -84,10 +77,9 @@ def test_host_gone_while_computing(own_host):
 
 
 def test_client_killed_leaves_no_worker(host, container):
-    process = container.start_generating(LONG)
-    wait_until_computing(host)
-    process.kill()
-    process.communicate()
+    with ended(container.start_generating(LONG)) as process:
+        wait_until_generating(process)
+        assert host.workers()
     processes.wait_until(lambda: not host.workers(), 10, "the worker's end")
     assert host.is_alive()
 

@@ -1,5 +1,7 @@
 """llama.cpp on the host's device through the container socket."""
-from container import assert_text_equals_native, finish, messages
+import contextlib
+
+from container import assert_text_equals_native, ended, finish, messages
 from harness import generation, places, processes
 
 REQUEST = generation.Request(tokens=48, options=generation.TRACE)
@@ -53,8 +55,9 @@ def test_part_of_the_layers_on_the_device(container):
 
 def test_two_programs_at_once(container):
     def both():
-        running = [container.start_generating(request) for request in requests]
-        return [finish(process, 120) for process in running]
+        with contextlib.ExitStack() as stack:
+            running = [stack.enter_context(ended(container.start_generating(request))) for request in requests]
+            return [finish(process, 120) for process in running]
 
     requests = [generation.Request(tokens=32, prompt=prompt) for prompt in ("ROMEO:\n", "KING HENRY V:\n")]
     for i, request in enumerate(requests):

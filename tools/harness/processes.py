@@ -13,7 +13,8 @@ class Timeout(Exception):
     """Something took longer than it may."""
 
 
-def _die_with_parent():
+def die_with_parent():
+    """For preexec_fn: the child is killed when we end, however that is."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -22,7 +23,7 @@ def start(command, log, pass_fds=()):
     with open(log, "ab") as file:
         # The child only calls prctl before exec, which is safe after fork.
         return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                pass_fds=pass_fds, preexec_fn=_die_with_parent)
+                                pass_fds=pass_fds, preexec_fn=die_with_parent)
 
 
 def end(process, seconds=5):
