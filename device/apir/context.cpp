@@ -201,7 +201,7 @@ void Context::close_ring(uint32_t number) {
 void Context::execute(const protocol::ApirDoorbellRequest& request, Call call) {
     const auto slot = rings_.find(request.ring);
     if (slot != rings_.end()) {
-        slot->second.ring->doorbell().signal();
+        slot->second.ring->ring_doorbell();
         if (call.done && services_.waiter == Waiter::kFence)
             return slot->second.ring->wait(std::move(call.done));
     }
@@ -213,7 +213,7 @@ void Context::execute(const wire::ApirPingRequest& /*request*/, Call call) {
     finish_forward(call, protocol::ApirPingReply{state_});
 }
 
-const Ring* Context::open_ring(uint32_t number) const {
+Ring* Context::open_ring(uint32_t number) {
     const auto slot = rings_.find(number);
     if (slot == rings_.end() || slot->second.phase != RingPhase::kOpen)
         return nullptr;

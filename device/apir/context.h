@@ -43,7 +43,7 @@ class Context {
     // complete: for DOORBELL when the ring is signaled next. Errors go to the log and to the guest.
     void submit(std::span<const std::byte> command, Done done);
     // Nothing unless the ring is open.
-    const Ring* open_ring(uint32_t number) const;
+    Ring* open_ring(uint32_t number);
 
     void on_opened(protocol::OpenStatus status);
     void on_ring_opened(uint32_t number, protocol::OpenStatus status);

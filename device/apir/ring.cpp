@@ -19,6 +19,11 @@ Result<std::unique_ptr<Ring>> Ring::create(Waiter waiter, device::EventLoop& loo
     return ring;
 }
 
+void Ring::ring_doorbell() const {
+    if (!handed_out_)
+        doorbell_.signal();
+}
+
 void Ring::wait(Done done) {
     if (abandoned_ || std::exchange(signaled_, false))
         return done();
@@ -41,7 +46,8 @@ void Ring::signaled() {
 void Ring::abandon() {
     abandoned_ = true;
     watch_.reset();
-    completion_.signal();
+    if (!handed_out_)
+        completion_.signal();
     for (const Done& done : std::exchange(waiters_, {}))
         done();
 }

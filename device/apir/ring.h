@@ -28,10 +28,17 @@ class Ring {
     const device::EventFile& doorbell() const { return doorbell_; }
     const device::EventFile& completion() const { return completion_; }
 
+    // A client has both eventfds from now on, and we write neither any more: it shares their open
+    // file description, so it can make a write block for ever (clear O_NONBLOCK, fill the counter).
+    void hand_out() { handed_out_ = true; }
+    // Wakes the executor, unless a client has the doorbell and does that itself.
+    void ring_doorbell() const;
+
     // `done` is called when the executor signals next; at once when it has since the last wait. May
     // be called early: guests look at the ring themselves.
     void wait(Done done);
-    // Nobody will signal any more: wakes every waiter, now and from now on.
+    // Nobody will signal any more: wakes every waiter, now and from now on. A client that has the
+    // eventfds learns of it by PING.
     void abandon();
 
  private:
@@ -44,6 +51,7 @@ class Ring {
     std::deque<Done> waiters_;
     bool signaled_ = false;  // with nobody waiting
     bool abandoned_ = false;
+    bool handed_out_ = false;
     device::Watch watch_;
 };
 

@@ -117,10 +117,11 @@ Result<void> Endpoint::handle(const Header& /*header*/,
 
 Result<void> Endpoint::handle(const Header& header,
                               const protocol::ContainerGetRingEventsRequest& request) {
-    const apir::Ring* ring = context_.open_ring(request.ring);
+    apir::Ring* ring = context_.open_ring(request.ring);
     if (ring == nullptr)
         return reply(header, protocol::ContainerGetRingEventsReply{OpenStatus::kRefused});
     const std::array files{ring->doorbell().number(), ring->completion().number()};
+    ring->hand_out();
     return reply(header, protocol::ContainerGetRingEventsReply{OpenStatus::kOk}, files);
 }
 

@@ -1,6 +1,8 @@
 #include "device/container/endpoint.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/unit/device/level1.h"
 
@@ -131,6 +133,37 @@ TEST_F(ContainerTest, ADyingWorkerWakesTheClient) {
     auto events = ask(ContainerMessage::kGetRingEvents, bytes_of(0U));
     ASSERT_EQ(events.files.size(), 2U);
     EXPECT_TRUE(device::EventFile::adopt(std::move(events.files[1]))->take());
+}
+
+TEST_F(ContainerTest, AClientCannotBlockUsWithTheEventfdsThatItHolds) {
+    start("silent");
+    const auto page = make_region(4096);
+    make_region(16384);
+    const auto region = *wire::map_region(page->files[0].number(), 4096);
+    const auto wait_for_reply = [&] {
+        std::vector<std::byte> bytes(4);
+        run_until(*loop_, [&] {
+            EXPECT_TRUE(region->copy_out(0, bytes));
+            return number_at<uint32_t>(bytes, 0) != 0;
+        });
+        EXPECT_TRUE(region->copy_in(0, bytes_of(0U)));
+    };
+    submit(loadlibrary(1));
+    wait_for_reply();
+    submit(open_ring(1, 0, 2));
+    wait_for_reply();
+    const auto events = ask(ContainerMessage::kGetRingEvents, bytes_of(0U));
+    ASSERT_EQ(events.files.size(), 2U);
+    // Only the doorbell's counter may be emptied again, by the worker.
+    for (const auto& file : events.files) {
+        const uint64_t full = ~uint64_t{0} - 1;
+        ASSERT_EQ(::write(file.number(), &full, sizeof full), ssize_t{sizeof full});
+        ASSERT_EQ(::fcntl(file.number(), F_SETFL, 0), 0);
+    }
+    submit(doorbell(0));
+    submit(ring_command(protocol::ApirForward::kCloseRing, 0));  // hangs if anything is written
+    submit(ping(1));
+    wait_for_reply();
 }
 
 TEST_F(ContainerTest, ClosesDescriptorsThatClientsSend) {
