@@ -28,6 +28,10 @@ SealedMemory::SealedMemory(wire::FileDescriptor file, uint64_t size, FileIdentit
 }
 
 SealedMemory::~SealedMemory() {
+    // A client may keep its descriptor, and the pages with it. What it touches from now on is
+    // accounted to it, as with any file of its own.
+    ::fallocate(file_.number(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                static_cast<off_t>(size_));
     *used_ -= size_;
 }
 

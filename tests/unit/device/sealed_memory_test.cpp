@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace virtgpu::device {
@@ -28,6 +29,21 @@ TEST(SealedMemory, CountsUntilTheLastUserIsGone) {
     second.reset();
     EXPECT_TRUE(allocator.allocate(1));
     EXPECT_EQ(allocator.used(), 8192U);
+}
+
+TEST(SealedMemory, GivesItsPagesBackThoughSomebodyKeepsTheDescriptor) {
+    SealedMemoryAllocator allocator(1 << 20);
+    auto memory = *allocator.allocate(65536);
+    const wire::FileDescriptor kept(::dup(memory->file()));
+    const auto blocks = [&] {
+        struct stat status {};
+        EXPECT_EQ(::fstat(kept.number(), &status), 0);
+        return status.st_blocks;
+    };
+    EXPECT_GT(blocks(), 0);
+    memory.reset();
+    EXPECT_EQ(blocks(), 0);
+    EXPECT_EQ(allocator.used(), 0U);
 }
 
 TEST(SealedMemory, RefusesSizesThatWouldWrap) {

@@ -154,7 +154,6 @@ TEST_F(ContainerTest, AClientCannotBlockUsWithTheEventfdsThatItHolds) {
     wait_for_reply();
     const auto events = ask(ContainerMessage::kGetRingEvents, bytes_of(0U));
     ASSERT_EQ(events.files.size(), 2U);
-    // Only the doorbell's counter may be emptied again, by the worker.
     for (const auto& file : events.files) {
         const uint64_t full = ~uint64_t{0} - 1;
         ASSERT_EQ(::write(file.number(), &full, sizeof full), ssize_t{sizeof full});
