@@ -49,13 +49,18 @@ Context::Context(uint32_t id, uint32_t worker_number, std::string name, ContextS
     : id_(id), worker_number_(worker_number), name_(std::move(name)), services_(services) {}
 
 Context::~Context() {
-    if (phase_ != Phase::kNew && state_ != ContextState::kLost)
-        services_.worker.send(WorkerMessage::kCloseContext,
-                              protocol::WorkerCloseContextRequest{worker_number_});
+    if (alive())
+        tell_worker_to_close();
     if (phase_ == Phase::kOpen)
         services_.log.info("context {} ({}) closed", id_, name_);
     end(state_);
     services_.rings_open -= rings_.size();
+}
+
+void Context::tell_worker_to_close() {
+    if (phase_ != Phase::kNew)
+        services_.worker.send(WorkerMessage::kCloseContext,
+                              protocol::WorkerCloseContextRequest{worker_number_});
 }
 
 void Context::attach(uint32_t region, device::SharedMemory memory) {
@@ -254,6 +259,8 @@ void Context::on_failed(const std::string& reason) {
         return;
     services_.log.warning("context {} ({}) broke the protocol and is closed: {}", id_, name_,
                           reason);
+    // At once: until then the worker computes and keeps what the context has.
+    tell_worker_to_close();
     end(ContextState::kClosed);
 }
 

@@ -74,6 +74,7 @@ class Context {
     bool alive() const { return state_ == protocol::ContextState::kAlive; }
     bool may_open(const protocol::ApirOpenRingRequest& request) const;
     void close_ring(uint32_t number);
+    void tell_worker_to_close();
     void announce(uint32_t region, const device::SealedMemory& memory);
     void finish(const Call& call, uint32_t code, std::span<const std::byte> payload = {});
     template <typename Reply>

@@ -3,6 +3,7 @@
 //   refuse  opens no context
 //   break   reports each context as broken when a ring is opened
 //   die     exits with status 9 when a ring is opened
+//   leave   exits with status 9 when a context is closed
 #include <poll.h>
 #include <unistd.h>
 
@@ -73,6 +74,8 @@ class FakeWorker {
                                                            : protocol::OpenStatus::kOk});
         if (const auto* open = std::get_if<protocol::WorkerOpenRingRequest>(&*request))
             open_ring(*open, **packet);
+        if (std::holds_alternative<protocol::WorkerCloseContextRequest>(*request))
+            close_context();
         return true;
     }
 
@@ -88,6 +91,11 @@ class FakeWorker {
         if (behaviour_ == "break")
             send(protocol::WorkerMessage::kContextFailed,
                  protocol::WorkerContextFailedRequest{request.context, "told to"});
+    }
+
+    void close_context() {
+        if (behaviour_ == "leave")
+            ::_exit(kDeathStatus);
     }
 
     std::string behaviour_;

@@ -187,6 +187,15 @@ TEST_F(RendererTest, MalformedCommandsCloseTheContext) {
     EXPECT_EQ(other->state(), ContextState::kClosed);
 }
 
+TEST_F(RendererTest, TheWorkerLearnsAtOnceThatAContextIsClosed) {
+    start("leave");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    context_->submit(bytes_of(uint32_t{1}), {});
+    EXPECT_EQ(context_->state(), ContextState::kClosed);
+    run_until(*loop_,
+              [&] { return log_.text().find("exited with status 9") != std::string::npos; });
+}
+
 TEST_F(RendererTest, ARegionThatIsNotThereGetsNoReply) {
     start("echo");
     bool done = false;
