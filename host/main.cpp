@@ -1,5 +1,6 @@
 // ggml-virtgpu-host: the host's side of ggml-virtgpu. Follows the conventions of QEMU's vhost-user
 // backend programs (docs/interop/vhost-user.rst, "Backend program conventions").
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -50,6 +51,16 @@ void raise_descriptor_limit() {
     }
 }
 
+// An inherited connection is this program's alone: a worker that had it too could speak to the VMM,
+// and would keep it open after us.
+bool keep_from_children(int descriptor) {
+    if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0)
+        return true;
+    fmt::print(stderr, "ggml-virtgpu-host: --fd {} is no open descriptor of this program\n",
+               descriptor);
+    return false;
+}
+
 Result<void> serve(const host::Options& options, wire::Log& log) {
     std::optional<host::Tenant> tenant;
     if (options.connection) {
@@ -65,6 +76,9 @@ Result<void> serve(const host::Options& options, wire::Log& log) {
 }
 
 int run(const host::Options& options) {
+    // First of all, because the other tasks start workers.
+    if (options.connection && !keep_from_children(*options.connection))
+        return EXIT_FAILURE;
     switch (options.task) {
         case host::Task::kPrintCapabilities:
             return print_capabilities();

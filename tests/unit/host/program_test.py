@@ -109,3 +109,25 @@ def test_an_inherited_connection_is_served(tmp_path):
     assert len(ours.recv(20, socket.MSG_WAITALL)) == 20
     ours.close()
     assert program.wait(10) == 0
+
+
+def test_an_inherited_connection_is_not_passed_on(tmp_path):
+    """The first worker that is started is a script that lists its descriptors and refuses."""
+    listing = tmp_path / "descriptors"
+    worker = tmp_path / "worker"
+    worker.write_text(f"#!/bin/sh\nls -l /proc/self/fd > {listing}\nexit 1\n")
+    worker.chmod(0o755)
+    ours, theirs = socket.socketpair()
+    answer = subprocess.run([places.host_program(), "--worker", worker, "--fd", str(theirs.fileno())],
+                            pass_fds=[theirs.fileno()], timeout=60, check=False)
+    ours.close()
+    theirs.close()
+    assert answer.returncode == 1
+    assert "->" in listing.read_text()
+    assert "socket:" not in listing.read_text()
+
+
+def test_a_descriptor_that_is_not_open_is_named():
+    answer = run("--fd", "987", "--backend", "cpu")
+    assert answer.returncode == 1
+    assert "--fd 987 is no open descriptor" in answer.stderr
