@@ -31,7 +31,6 @@ Vring::Vring(uint32_t number, virtio::GuestMemory& memory, device::EventLoop& lo
     : number_(number), memory_(memory), loop_(loop), log_(log), handler_(std::move(handler)) {}
 
 Result<void> Vring::set_size(uint32_t size) {
-    constexpr uint32_t kLargest = 32768;
     if (size == 0 || size > kLargest)
         return fail(Fault::kPeer, "a vring of {} descriptors", size);
     size_ = static_cast<uint16_t>(size);
@@ -110,10 +109,20 @@ Result<void> Vring::serve() {
         const auto chain = TRY(queue_->take());
         if (!chain)
             return {};
+        TRY(claim(*chain));
         handler_(*chain);
     }
     if (kick_)
         kick_->signal();
+    return {};
+}
+
+// A driver waits for the used ring before it uses a descriptor again. One that does not could have
+// any number of requests carried out at once; so they are no more than the queue's descriptors.
+Result<void> Vring::claim(const Chain& chain) {
+    if (taken_.test(chain.head))
+        return fail(Fault::kPeer, "request {} came again before it was answered", chain.head);
+    taken_.set(chain.head);
     return {};
 }
 
@@ -127,6 +136,7 @@ void Vring::answer(const Chain& chain, std::span<const std::byte> bytes) {
 }
 
 Result<void> Vring::write_answer(const Chain& chain, std::span<const std::byte> bytes) {
+    taken_.reset(chain.head);
     const auto written = TRY(virtio::write_chain(memory_, chain, bytes));
     const auto notify = TRY(queue_->give_back(chain.head, written));
     if (notify == virtio::Notify::kYes && call_)

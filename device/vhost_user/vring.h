@@ -1,6 +1,7 @@
 // A virtqueue and the descriptors by which the VMM and we wake each other.
 #pragma once
 
+#include <bitset>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -41,7 +42,10 @@ class Vring {
     uint16_t next() const { return queue_ ? queue_->next() : next_; }
     void stop();
     // The device was reset: no request is being carried out any more.
-    void forget_answers() { unanswered_.clear(); }
+    void forget_answers() {
+        unanswered_.clear();
+        taken_.reset();
+    }
 
     void answer(const virtio::Chain& chain, std::span<const std::byte> bytes);
 
@@ -51,7 +55,10 @@ class Vring {
         std::vector<std::byte> bytes;
     };
 
+    static constexpr size_t kLargest = 32768;  // descriptors
+
     bool can_run() const;
+    Result<void> claim(const virtio::Chain& chain);
     Result<void> start_if_complete();
     void kicked();
     Result<void> serve();
@@ -73,6 +80,7 @@ class Vring {
     std::optional<device::EventFile> error_;
     std::optional<virtio::Virtqueue> queue_;  // while running
     std::deque<Answer> unanswered_;           // done while stopped
+    std::bitset<kLargest> taken_;             // heads of the requests that have no answer yet
     device::Watch kick_watch_;
 };
 
