@@ -102,6 +102,7 @@ void Device::handle(const Header& header, const ContextCreate& command, const Re
 void Device::handle(const Header& header, const ContextDestroy& /*command*/, const Reply& reply) {
     if (!renderer_.destroy_context(header.context))
         return refuse(reply, ResponseType::kErrorInvalidContext, "no such context");
+    resources_.forget_context(header.context);
     reply({});
 }
 

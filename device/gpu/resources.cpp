@@ -57,6 +57,11 @@ void Resources::remove(uint32_t number) {
     resources_.erase(found);
 }
 
+void Resources::forget_context(uint32_t context) {
+    for (auto& [number, resource] : resources_)
+        resource.contexts.erase(context);
+}
+
 void Resources::clear() {
     resources_.clear();
     placed_.clear();

@@ -40,6 +40,8 @@ class Resources {
     Resource* find(uint32_t number);
     HostBlob* find_host_blob(uint32_t number);
     void remove(uint32_t number);
+    // The context is gone: no resource is attached to it any more.
+    void forget_context(uint32_t context);
     void clear();
     size_t size() const { return resources_.size(); }
 

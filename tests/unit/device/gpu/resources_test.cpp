@@ -86,5 +86,19 @@ TEST(Resources, MappingsStayUnderTheVmmsLimit) {
     EXPECT_FALSE(place(device::kMaxLiveMappings + 1));
 }
 
+TEST(Resources, ForgetsContextsThatAreGone) {
+    Resources resources(1 << 20);
+    ASSERT_TRUE(resources.add_host_blob(1, 4096));
+    ASSERT_TRUE(resources.add_guest_blob(2, {}));
+    for (uint32_t context = 1; context <= 1000; ++context) {
+        for (const uint32_t number : {1U, 2U})
+            resources.find(number)->contexts.insert(context);
+        if (context != 7)
+            resources.forget_context(context);
+    }
+    for (const uint32_t number : {1U, 2U})
+        EXPECT_EQ(resources.find(number)->contexts, std::set<uint32_t>{7});
+}
+
 }  // namespace
 }  // namespace virtgpu::gpu
