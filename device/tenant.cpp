@@ -40,6 +40,9 @@ class Service {
         service->watch_ = TRY(service->loop_->watch(service->signals_.number(), Interest::kReadable,
                                                     [self = service.get()] {
                                                         self->told_to_end_ = true;
+                                                        // Else it stays readable for the whole
+                                                        // drain, which then spins.
+                                                        self->watch_.reset();
                                                         self->loop_->stop();
                                                     }));
         return service;

@@ -3,12 +3,15 @@
 //   refuse  opens no context
 //   break   reports each context as broken when a ring is opened
 //   die     exits with status 9 when a ring is opened
+//   linger  takes a second to drain
 //   leave   exits with status 9 when a context is closed
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "device/event_file.h"
@@ -21,6 +24,7 @@ using namespace virtgpu;
 
 constexpr int kControl = 3;
 constexpr int kDeathStatus = 9;
+constexpr std::chrono::seconds kLingering{1};
 
 struct Ring {
     device::EventFile doorbell;
@@ -65,8 +69,11 @@ class FakeWorker {
         const auto id = reader.number<uint32_t>();
         const auto request =
             wire::decode_worker_request(*id, std::span((*packet)->bytes).subspan(sizeof(uint32_t)));
-        if (std::holds_alternative<wire::WorkerDrainRequest>(*request))
+        if (std::holds_alternative<wire::WorkerDrainRequest>(*request)) {
+            if (behaviour_ == "linger")
+                std::this_thread::sleep_for(kLingering);
             return false;
+        }
         if (const auto* open = std::get_if<protocol::WorkerOpenContextRequest>(&*request))
             send(protocol::WorkerMessage::kContextOpened,
                  protocol::WorkerContextOpenedRequest{
