@@ -114,6 +114,8 @@ void Context::execute(const wire::ApirLoadlibraryRequest& /*request*/, Call call
         return finish(call, kCannotOpen);
     if (phase_ == Phase::kOpen)
         return finish(call, kLoaded);
+    if (loads_.size() == device::kMaxWaitingLoads)
+        return finish(call, kCannotOpen);
     loads_.push_back(std::move(call));
     if (phase_ == Phase::kOpening)
         return;

@@ -32,6 +32,9 @@ Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     TRY(check_number(number));
     if (resources_.size() - guest_blobs_ == device::kMaxRegions)
         return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
+    if (size > device::kMaxRegionBytes)
+        return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
+                    device::kMaxRegionBytes);
     resources_.emplace(number, Resource{HostBlob{TRY(allocator_.allocate(size))}});
     return {};
 }

@@ -70,6 +70,17 @@ TEST_F(RendererTest, LoadlibraryStartsAWorker) {
     EXPECT_EQ(call(loadlibrary(kReplies)), 0U);  // twice does no harm
 }
 
+TEST_F(RendererTest, OnlySoManyLoadlibraryCommandsWaitForTheWorker) {
+    start("echo");
+    size_t answered = 0;
+    for (size_t i = 0; i <= device::kMaxWaitingLoads; ++i)
+        context_->submit(loadlibrary(kReplies), [&] { ++answered; });
+    EXPECT_EQ(answered, 1U);
+    EXPECT_EQ(reader_.take(), kCannotOpen);
+    run_until(*loop_, [&] { return answered == device::kMaxWaitingLoads + 1; });
+    EXPECT_EQ(reader_.take(), 0U);
+}
+
 TEST_F(RendererTest, LoadlibraryFailsWithoutAWorkerProgram) {
     start("echo");
     options_.program = "/nonexistent/worker";
