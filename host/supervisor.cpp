@@ -22,6 +22,8 @@ namespace {
 
 // A device process gives its worker 5 s.
 constexpr std::chrono::seconds kEndTime{7};
+// What keeps a connection from being accepted, such as the lack of descriptors, lasts.
+constexpr std::chrono::milliseconds kPause{500};
 
 sigset_t watched_signals() {
     sigset_t signals;
@@ -55,16 +57,12 @@ Result<Supervisor> Supervisor::create(const ListenOptions& options, wire::Log& l
 
 Result<std::optional<Tenant>> Supervisor::run() {
     while (true) {
-        std::vector<pollfd> entries{{signals_.number(), POLLIN, 0}};
-        for (const Source& source : sources_)
-            entries.push_back({source.listener.number(), POLLIN, 0});
-        if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
-            return wire::system_failure(errno, "waiting for connections");
+        const auto waiting = TRY(wait());
         reap();
         if (told_to_end_)
             break;
         for (size_t i = 0; i < sources_.size(); ++i) {
-            if (entries.at(i + 1).revents == 0)
+            if (!waiting.at(i) || !may_accept())
                 continue;
             auto tenant = TRY(accept(sources_.at(i)));
             if (tenant)
@@ -75,22 +73,52 @@ Result<std::optional<Tenant>> Supervisor::run() {
     return std::optional<Tenant>();
 }
 
+bool Supervisor::may_accept() const {
+    return children_.size() < kMaxTenants && std::chrono::steady_clock::now() >= next_accept_;
+}
+
+// A connection that stays in its queue keeps the listener readable: hence the pause.
+void Supervisor::pause_accepting() {
+    next_accept_ = std::chrono::steady_clock::now() + kPause;
+}
+
+Result<std::vector<bool>> Supervisor::wait() const {
+    // Asked once: a pause that ends in between must not be waited for without a limit.
+    const bool paused = std::chrono::steady_clock::now() < next_accept_;
+    const short wanted = paused || children_.size() >= kMaxTenants ? 0 : POLLIN;
+    std::vector<pollfd> entries{{signals_.number(), POLLIN, 0}};
+    for (const Source& source : sources_)
+        entries.push_back({source.listener.number(), wanted, 0});
+    // The end of a child is a signal, the end of a pause is not.
+    const int timeout = paused ? static_cast<int>(kPause.count()) : -1;
+    if (::poll(entries.data(), entries.size(), timeout) < 0 && errno != EINTR)
+        return wire::system_failure(errno, "waiting for connections");
+    std::vector<bool> waiting;
+    for (size_t i = 1; i < entries.size(); ++i)
+        waiting.push_back(entries[i].revents != 0);
+    return waiting;
+}
+
 Result<std::optional<Tenant>> Supervisor::accept(Source& source) {
     auto connection = source.listener.accept();
     if (!connection) {
         log_.error("{}", connection.error().message());
+        pause_accepting();
         return std::optional<Tenant>();
     }
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) {
         log_.error("no process for a connection: {}", std::strerror(errno));
+        pause_accepting();
         return std::optional<Tenant>();
     }
     if (child > 0) {
         children_.push_back(child);
         log_.info("device process {} serves a new {}", child,
                   source.kind == TenantKind::kVirtualMachine ? "VM" : "container");
+        if (children_.size() == kMaxTenants)
+            log_.warning("{} tenants are served; others wait until one ends", kMaxTenants);
         return std::optional<Tenant>();
     }
     become_device_process(parent);

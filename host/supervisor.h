@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,9 +25,13 @@ struct Tenant {
     wire::FileDescriptor socket;
 };
 
-// Without threads and without an event loop, neither of which survives a fork well.
+// At most kMaxTenants at a time; more wait in the sockets' queues until one ends. Without threads
+// and without an event loop, neither of which survives a fork well.
 class Supervisor {
  public:
+    // Each is a process, and another with the backends and their threads once it is used.
+    static constexpr size_t kMaxTenants = 64;
+
     static wire::Result<Supervisor> create(const ListenOptions& options, wire::Log& log);
 
     // Returns in two kinds of processes: nothing in this one, when SIGTERM or SIGINT came and all
@@ -43,6 +48,12 @@ class Supervisor {
     Supervisor(std::vector<Source> sources, wire::FileDescriptor signals, wire::Log& log)
         : sources_(std::move(sources)), signals_(std::move(signals)), log_(log) {}
 
+    // False while all device processes that there may be exist, and for a moment after one could
+    // not be started.
+    bool may_accept() const;
+    void pause_accepting();
+    // Which sources have somebody waiting; none while nobody is accepted.
+    wire::Result<std::vector<bool>> wait() const;
     wire::Result<std::optional<Tenant>> accept(Source& source);
     void become_device_process(pid_t parent);
     void reap();
@@ -52,6 +63,7 @@ class Supervisor {
     wire::FileDescriptor signals_;
     wire::Log& log_;
     std::vector<pid_t> children_;
+    std::chrono::steady_clock::time_point next_accept_;
     bool told_to_end_ = false;
 };
 

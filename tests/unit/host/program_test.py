@@ -1,5 +1,6 @@
 """The program ggml-virtgpu-host from outside: its answers, its sockets and its processes."""
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -24,6 +25,12 @@ def started_host(tmp_path):
     processes.wait_until((tmp_path / "container").exists, 20, "the host's socket")
     yield program
     processes.end(program)
+
+
+def processor_time(pid):
+    """Seconds that a process has computed."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def connect(path, kind):
@@ -131,3 +138,19 @@ def test_a_descriptor_that_is_not_open_is_named():
     answer = run("--fd", "987", "--backend", "cpu")
     assert answer.returncode == 1
     assert "--fd 987 is no open descriptor" in answer.stderr
+
+
+def test_tenants_beyond_the_limit_wait(host, tmp_path):
+    limit = 64
+    clients = [connect(tmp_path / "container", socket.SOCK_SEQPACKET) for _ in range(limit + 3)]
+    processes.wait_until(lambda: len(processes.children(host.pid)) == limit, 30, "all device processes")
+    before = processor_time(host.pid)
+    time.sleep(1)
+    assert processor_time(host.pid) - before < 0.3
+    assert len(processes.children(host.pid)) == limit
+    clients.pop(0).close()
+    processes.wait_until(lambda: "ended" in (tmp_path / "log").read_text(), 10, "the end of one")
+    processes.wait_until(lambda: len(processes.children(host.pid)) == limit, 10, "the next one's turn")
+    for client in clients:
+        client.close()
+    processes.wait_until(lambda: not processes.children(host.pid), 30, "the end of all")
