@@ -1,6 +1,7 @@
 #include "device/apir/worker_link.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <cerrno>
 #include <csignal>
@@ -124,6 +125,17 @@ void WorkerLink::process_ended() {
     const bool expected = draining_ && end->signal == 0 && end->exit_code == 0;
     const auto message = fmt::format("worker {} {}", process_.pid(), end->describe());
     log_.write(expected ? wire::LogLevel::kInfo : wire::LogLevel::kError, message);
+}
+
+void WorkerLink::notice_end() {
+    if (gone_)
+        return;
+    // A process that ends closes its socket some time before it has ended.
+    pollfd entry{socket_.number(), 0, 0};
+    if (::poll(&entry, 1, 0) > 0)
+        socket_ready();
+    if (!gone_ && process_.wait(kAtOnce))
+        process_ended();
 }
 
 void WorkerLink::give_up(const std::string& why) {

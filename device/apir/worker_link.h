@@ -38,6 +38,9 @@ class WorkerLink {
 
     // The descriptors are duplicated. Nothing is sent to a worker that is gone.
     void send(std::span<const std::byte> message, std::span<const int> files);
+    // Notices an end that the event loop has not come to yet. Then calls on_gone, after on_message
+    // for what the worker still said.
+    void notice_end();
     // Asks the worker to finish what it has and to exit.
     void drain();
     bool ended() const { return ended_; }

@@ -8,6 +8,8 @@ Result<void> WorkerSupply::ensure_started() {
     if (draining_)
         return fail(Fault::kRefused, "the host program is ending");
     if (link_)
+        link_->notice_end();  // may have called lost()
+    if (link_)
         return {};
     std::erase_if(ending_, [](const auto& link) { return link->ended(); });
     link_ = TRY(WorkerLink::start(

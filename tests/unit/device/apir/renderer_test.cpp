@@ -1,6 +1,7 @@
 #include "device/apir/renderer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "device/limits.h"
 #include "tests/unit/device/level1.h"
@@ -168,6 +169,16 @@ TEST_F(RendererTest, ADyingWorkerLosesItsContextsAndWakesAll) {
 
     Context* next = add_context(2);
     EXPECT_EQ(call(loadlibrary(kReplies), next), 0U);  // by a new worker
+}
+
+TEST_F(RendererTest, AWorkerWhoseEndIsNotNoticedYetGetsNoContexts) {
+    start("leave");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    context_->submit(bytes_of(uint32_t{1}), {});  // closes it, upon which the worker exits
+    ::usleep(500'000);
+    Context* next = add_context(2);
+    EXPECT_EQ(call(loadlibrary(kReplies), next), 0U);  // by a new worker
+    EXPECT_EQ(next->state(), ContextState::kAlive);
 }
 
 TEST_F(RendererTest, AContextThatBrokeTheProtocolIsClosedAlone) {
