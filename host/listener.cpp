@@ -33,9 +33,9 @@ const sockaddr* generic(const sockaddr_un& address) {
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
-FileDescriptor new_socket(SocketType type) {
+FileDescriptor new_socket(SocketType type, int flags) {
     const int kind = type == SocketType::kStream ? SOCK_STREAM : SOCK_SEQPACKET;
-    return FileDescriptor(::socket(AF_UNIX, kind | SOCK_CLOEXEC, 0));
+    return FileDescriptor(::socket(AF_UNIX, kind | SOCK_CLOEXEC | flags, 0));
 }
 
 // Removes a socket file that nobody listens on any more.
@@ -46,7 +46,9 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address, S
     if (!S_ISSOCK(status.st_mode))
         return fail(Fault::kRefused, "'{}' exists and is no socket; remove it or use another path",
                     path);
-    const FileDescriptor probe = new_socket(type);
+    // Non-blocking: a program that listens but accepts nobody, and whose queue is full, would keep
+    // us waiting. It says EAGAIN.
+    const FileDescriptor probe = new_socket(type, SOCK_NONBLOCK);
     const int connected = ::connect(probe.number(), generic(address), sizeof address);
     // Another kind of socket that is listened on says EPROTOTYPE.
     if (connected == 0 || errno != ECONNREFUSED)
@@ -61,7 +63,7 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address, S
 Result<Listener> Listener::create(const std::string& path, SocketType type) {
     const sockaddr_un address = TRY(address_of(path));
     TRY(remove_stale(path, address, type));
-    FileDescriptor socket = new_socket(type);
+    FileDescriptor socket = new_socket(type, 0);
     if (!socket)
         return wire::system_failure(errno, "making a socket");
     if (::bind(socket.number(), generic(address), sizeof address) != 0)

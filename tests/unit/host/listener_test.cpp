@@ -1,6 +1,8 @@
 #include "host/listener.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -58,6 +60,24 @@ TEST_F(ListenerTest, RefusesASocketInUse) {
         EXPECT_NE(second.error().message().find("in use"), std::string::npos);
     }
     EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListenerTest, ASocketWhoseQueueIsFullIsInUse) {
+    const auto first = Listener::create(path_, SocketType::kPackets);
+    ASSERT_TRUE(first);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.native().copy(address.sun_path, sizeof address.sun_path - 1);
+    std::vector<wire::FileDescriptor> waiting;
+    do {
+        waiting.emplace_back(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    } while (waiting.size() < 1000 &&
+             ::connect(waiting.back().number(), reinterpret_cast<const sockaddr*>(&address),
+                       sizeof address) == 0);
+    ASSERT_LT(waiting.size(), 1000U);
+    const auto second = Listener::create(path_, SocketType::kPackets);  // does not wait
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message().find("in use"), std::string::npos);
 }
 
 TEST_F(ListenerTest, LeavesOtherFilesAlone) {
