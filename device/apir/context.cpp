@@ -231,10 +231,10 @@ void Context::finish(const Call& call, uint32_t code, std::span<const std::byte>
     // Copied, because the reply's reader may detach the region.
     const auto region = regions_.find(call.reply_region);
     if (region == regions_.end()) {
-        services_.log.warning("context {} asks for a reply in region {}, which it does not have",
-                              id_, call.reply_region);
+        services_.log.debug("context {} asks for a reply in region {}, which it does not have", id_,
+                            call.reply_region);
     } else if (const auto written = write_reply(*region->second, code, payload); !written) {
-        services_.log.warning("context {} gets no reply: {}", id_, written.error().message());
+        services_.log.debug("context {} gets no reply: {}", id_, written.error().message());
     }
     if (call.done)
         call.done();

@@ -94,7 +94,7 @@ Result<void> Endpoint::handle(const Header& header,
                               const protocol::ContainerCreateRegionRequest& request) {
     const auto memory = make_region(request.size);
     if (!memory) {
-        log_.warning("no region for the client: {}", memory.error().message());
+        log_.debug("no region for the client: {}", memory.error().message());
         return reply(header, protocol::ContainerCreateRegionReply{});
     }
     const uint32_t number = next_region_++;

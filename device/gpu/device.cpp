@@ -144,8 +144,8 @@ void Device::handle(const Header& /*header*/, const ResourceCreateBlob& command,
         }
     }();
     if (!added) {
-        // The driver does not tell the guest process, so the log has to.
-        log_.warning("resource {} was not created: {}", command.resource, added.error().message());
+        // Like all that a guest can cause as often as it likes: warnings would fill the disk.
+        log_.debug("resource {} was not created: {}", command.resource, added.error().message());
         return reply({response_to(added.error().fault())});
     }
     reply({});
@@ -169,7 +169,7 @@ void Device::handle(const Header& /*header*/, const MapBlob& command, const Repl
     if (blob == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such host blob");
     if (const auto placed = resources_.place(*blob, command.offset, window_.size()); !placed) {
-        log_.warning("resource {} was not mapped: {}", command.resource, placed.error().message());
+        log_.debug("resource {} was not mapped: {}", command.resource, placed.error().message());
         return reply({ResponseType::kErrorInvalidParameter});
     }
     window_.map(command.offset, blob->memory,
