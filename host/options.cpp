@@ -9,6 +9,9 @@ namespace virtgpu::host {
 
 namespace {
 
+// ggml's own limit (GGML_MAX_N_THREADS), which the worker refuses to exceed.
+constexpr int kMaxThreads = 512;
+
 constexpr const char* kExamples = R"(
 A VM (QEMU 11.1 or newer; start this program first):
 
@@ -46,7 +49,7 @@ void add_worker_options(CLI::App& app, apir::WorkerOptions& worker, CommandLine&
         ->allow_extra_args(false);
     app.add_option("--threads", worker.threads, "Threads of a CPU backend")
         ->type_name("N")
-        ->check(CLI::Range(1, 1024));
+        ->check(CLI::Range(1, kMaxThreads));
     app.add_option("--worker", line.worker, "Program that computes")->type_name("PATH");
 }
 

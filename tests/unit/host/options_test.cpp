@@ -54,6 +54,8 @@ TEST(Options, RefusesWhatMakesNoSense) {
     EXPECT_TRUE(refused({"--socket-path", "/a", "--window", "3G"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--log-level", "loud"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--threads", "0"}));
+    EXPECT_FALSE(refused({"--socket-path", "/a", "--threads", "512"}));
+    EXPECT_TRUE(refused({"--socket-path", "/a", "--threads", "513"}));
     EXPECT_TRUE(refused({"--socket-path"}));
 }
 
