@@ -64,7 +64,7 @@ void add_options(CLI::App& app, Options& options, CommandLine& line) {
     add_worker_options(app, options.tenant.worker, line);
     app.add_option("--window", line.window,
                    "Memory that a guest can share with the host, a power of two such as 16G; "
-                   "default: this machine's memory, at most 64G")
+                   "default: half of this machine's memory, at most 64G")
         ->type_name("SIZE");
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->capture_default_str()

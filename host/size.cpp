@@ -47,7 +47,7 @@ uint64_t default_window_size() {
     const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
     constexpr uint64_t kLargest = 64 * kGibibyte;
-    return std::bit_floor(std::clamp(memory, kMebibyte, kLargest));
+    return std::bit_floor(std::clamp(memory / 2, kMebibyte, kLargest));
 }
 
 Result<uint64_t> check_window_size(uint64_t size) {

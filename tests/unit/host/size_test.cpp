@@ -1,6 +1,7 @@
 #include "host/size.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <bit>
 
@@ -28,6 +29,9 @@ TEST(Size, WindowsArePowersOfTwo) {
     EXPECT_FALSE(check_window_size(4096));
     EXPECT_FALSE(check_window_size(uint64_t{1} << 50));
     EXPECT_TRUE(std::has_single_bit(default_window_size()));
+    const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    EXPECT_LE(default_window_size(), memory / 2);
     EXPECT_TRUE(check_window_size(default_window_size()));
 }
 
