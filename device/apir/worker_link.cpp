@@ -18,13 +18,16 @@ namespace {
 
 constexpr int kControlDescriptor = 3;
 constexpr std::chrono::milliseconds kAtOnce(0);
+constexpr std::chrono::milliseconds kRetryInterval(10);
+constexpr int kMaxRetries = 500;
 
 }  // namespace
 
-WorkerLink::WorkerLink(ChildProcess process, PacketSocket socket, wire::Log& log,
+WorkerLink::WorkerLink(ChildProcess process, PacketSocket socket, EventLoop& loop, wire::Log& log,
                        OnMessage on_message, OnGone on_gone)
     : process_(std::move(process)),
       socket_(std::move(socket)),
+      loop_(loop),
       log_(log),
       on_message_(std::move(on_message)),
       on_gone_(std::move(on_gone)) {}
@@ -37,17 +40,17 @@ Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const WorkerOptions& optio
     command.insert(command.end(), {"--control-fd", std::to_string(kControlDescriptor)});
     auto process = TRY(ChildProcess::start(command, {{theirs.number(), kControlDescriptor}}));
     log.info("worker {} started: {}", process.pid(), options.program);
-    std::unique_ptr<WorkerLink> link(new WorkerLink(std::move(process), std::move(ours), log,
+    std::unique_ptr<WorkerLink> link(new WorkerLink(std::move(process), std::move(ours), loop, log,
                                                     std::move(on_message), std::move(on_gone)));
-    TRY(link->watch(loop));
+    TRY(link->watch());
     return link;
 }
 
-Result<void> WorkerLink::watch(EventLoop& loop) {
+Result<void> WorkerLink::watch() {
     socket_watch_ =
-        TRY(loop.watch(socket_.number(), Interest::kReadable, [this] { socket_ready(); }));
+        TRY(loop_.watch(socket_.number(), Interest::kReadable, [this] { socket_ready(); }));
     process_watch_ = TRY(
-        loop.watch(process_.end_descriptor(), Interest::kReadable, [this] { process_ended(); }));
+        loop_.watch(process_.end_descriptor(), Interest::kReadable, [this] { process_ended(); }));
     return {};
 }
 
@@ -83,11 +86,31 @@ Result<void> WorkerLink::flush() {
         const auto sent = socket_.send(queue_.front().bytes, files, kAtOnce);
         if (!sent && sent.error().fault() == Fault::kRefused)
             break;
+        if (!sent && sent.error().fault() == Fault::kSystem)
+            return retry_later(sent.error());
         TRY(sent);
         queue_.pop_front();
+        retries_ = 0;
     }
     socket_watch_.set_interest(queue_.empty() ? Interest::kReadable
                                               : Interest::kReadableAndWritable);
+    return {};
+}
+
+// The system lacks something for the moment: memory (ENOBUFS), or room for descriptors that are on
+// their way (ETOOMANYREFS). The socket does not tell when that has passed.
+Result<void> WorkerLink::retry_later(const wire::Error& error) {
+    if (++retries_ > kMaxRetries)
+        return tl::unexpected(error);
+    if (!retry_) {
+        retry_ = TRY(device::Timer::create());
+        retry_watch_ = TRY(loop_.watch(retry_->number(), Interest::kReadable, [this] {
+            if (retry_->take() && !gone_)
+                socket_ready();
+        }));
+    }
+    socket_watch_.set_interest(Interest::kReadable);
+    retry_->set(kRetryInterval);
     return {};
 }
 
@@ -145,6 +168,7 @@ void WorkerLink::give_up(const std::string& why) {
     gone_ = true;
     queue_.clear();
     socket_watch_.reset();
+    retry_watch_.reset();
     if (!draining_)  // else it is on its way out, and the end of the drain's time is its limit
         process_.send_signal(SIGKILL);
     on_gone_();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "device/apir/worker_options.h"
 #include "device/child_process.h"
 #include "device/event_loop.h"
+#include "device/timer.h"
 #include "wire/generated/messages.h"
 #include "wire/log.h"
 #include "wire/sys/packet_socket.h"
@@ -51,18 +53,22 @@ class WorkerLink {
         std::vector<wire::FileDescriptor> files;
     };
 
-    WorkerLink(device::ChildProcess process, wire::PacketSocket socket, wire::Log& log,
-               OnMessage on_message, OnGone on_gone);
-    Result<void> watch(EventLoop& loop);
+    WorkerLink(device::ChildProcess process, wire::PacketSocket socket, EventLoop& loop,
+               wire::Log& log, OnMessage on_message, OnGone on_gone);
+    Result<void> watch();
     void socket_ready();
     void process_ended();
     Result<void> flush();
+    Result<void> retry_later(const wire::Error& error);
     Result<void> receive();
     void end_process(const char* why);
     void give_up(const std::string& why);
 
     device::ChildProcess process_;
     wire::PacketSocket socket_;
+    EventLoop& loop_;
+    std::optional<device::Timer> retry_;  // once it was needed
+    int retries_ = 0;                     // since a message was last taken
     wire::Log& log_;
     OnMessage on_message_;
     OnGone on_gone_;
@@ -72,6 +78,7 @@ class WorkerLink {
     bool ended_ = false;
     device::Watch socket_watch_;
     device::Watch process_watch_;
+    device::Watch retry_watch_;
 };
 
 }  // namespace virtgpu::apir
