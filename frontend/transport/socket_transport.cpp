@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "frontend/quietly.h"
 #include "wire/sys/mapped_region.h"
 
 namespace virtgpu::frontend {
@@ -40,7 +41,9 @@ class SocketRegion : public SharedRegion {
  public:
     SocketRegion(SocketTransport& transport, uint32_t number, std::shared_ptr<wire::Region> memory)
         : SharedRegion(number, std::move(memory)), transport_(transport) {}
-    ~SocketRegion() override { transport_.destroy_region(number()); }
+    ~SocketRegion() override {
+        quietly([this] { transport_.destroy_region(number()); });
+    }
     SocketRegion(const SocketRegion&) = delete;
     SocketRegion& operator=(const SocketRegion&) = delete;
 
