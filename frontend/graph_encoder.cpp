@@ -34,11 +34,8 @@ Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
         if (node.src[i] != nullptr)
             entry.source[i] = TRY(reference(*node.src[i])) + 1;
     entry.tensor = describe(node);
-    if (placer_ != nullptr) {
-        const TensorPlace place = TRY(placer_->place(node));
-        entry.tensor.buffer = place.buffer;
-        entry.tensor.data_offset = place.offset;
-    }
+    if (placer_ != nullptr)
+        set_place(entry.tensor, TRY(placer_->place(node)));
     TRY(set_view_source(node, entry));
     const auto position = static_cast<uint32_t>(graph_.tensors.size());
     for (const uint32_t source : entry.source)
@@ -62,11 +59,8 @@ Result<uint32_t> GraphEncoder::reference(const ggml_tensor& tensor) {
         return known;
     protocol::GraphTensor entry;
     entry.tensor = describe_leaf(tensor);
-    if (placer_ != nullptr) {
-        const TensorPlace place = TRY(placer_->place(tensor));
-        entry.tensor.buffer = place.buffer;
-        entry.tensor.data_offset = place.offset;
-    }
+    if (placer_ != nullptr)
+        set_place(entry.tensor, TRY(placer_->place(tensor)));
     TRY(set_view_source(tensor, entry));
     const auto position = static_cast<uint32_t>(graph_.tensors.size());
     positions_.set(&tensor, position);

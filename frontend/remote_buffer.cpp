@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "frontend/quietly.h"
 #include "frontend/remote_device.h"
 
 namespace virtgpu::frontend {
@@ -11,8 +12,7 @@ using wire::Fault;
 using wire::Result;
 
 RemoteBuffer::~RemoteBuffer() {
-    // The host frees the buffer with the context when this fails.
-    static_cast<void>(commands().free_buffer({handle_}));
+    quietly([this] { static_cast<void>(commands().free_buffer({handle_})); });
 }
 
 RingChannel& RemoteBuffer::commands() {
@@ -25,14 +25,13 @@ Result<TensorPlace> RemoteBuffer::place(const ggml_tensor& tensor) const {
     if (data < base || data - base > size_)
         return wire::fail(Fault::kRefused, "the data of tensor '{}' is not in its buffer",
                           tensor.name);
-    return TensorPlace{handle_, data - base};
+    return TensorPlace{handle_, data - base, size_};
 }
 
 Result<protocol::Tensor> RemoteBuffer::placed(const ggml_tensor& tensor) const {
     const TensorPlace place = TRY(this->place(tensor));
     protocol::Tensor description = describe_leaf(tensor);
-    description.buffer = place.buffer;
-    description.data_offset = place.offset;
+    set_place(description, place);
     return description;
 }
 

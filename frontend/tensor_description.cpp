@@ -20,7 +20,30 @@ protocol::Tensor describe_data(const ggml_tensor& tensor) {
     return description;
 }
 
+// As ggml lays tensors out. Only for strides that the host would refuse: backends tell permuted
+// tensors by the order of all their strides.
+uint64_t contiguous_stride(const protocol::Tensor& tensor, ggml_type type, size_t dimension,
+                           uint64_t limit) {
+    if (dimension == 0)
+        return ggml_type_size(type);
+    const uint64_t before = tensor.nb[dimension - 1];
+    const int64_t block = dimension == 1 ? ggml_blck_size(type) : 1;
+    const uint64_t stride = before * static_cast<uint64_t>(tensor.ne[dimension - 1] / block);
+    return stride <= limit ? stride : before;
+}
+
 }  // namespace
+
+void set_place(protocol::Tensor& description, const TensorPlace& place) {
+    description.buffer = place.buffer;
+    description.data_offset = place.offset;
+    if (place.buffer.generation == 0)
+        return;
+    const auto type = static_cast<ggml_type>(description.type);
+    for (size_t i = 0; i < description.nb.size(); ++i)
+        if (description.ne[i] == 1 && description.nb[i] > place.buffer_size)
+            description.nb[i] = contiguous_stride(description, type, i, place.buffer_size);
+}
 
 protocol::Tensor describe_leaf(const ggml_tensor& tensor) {
     return describe_data(tensor);

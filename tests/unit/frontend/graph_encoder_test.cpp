@@ -21,13 +21,15 @@ class OneBuffer : public TensorPlacer {
         if (&tensor == refused)
             return wire::fail(wire::Fault::kRefused, "elsewhere");
         if (tensor.view_src != nullptr)
-            return TensorPlace{handle, TRY(place(*tensor.view_src)).offset + tensor.view_offs};
+            return TensorPlace{handle, TRY(place(*tensor.view_src)).offset + tensor.view_offs,
+                               kBufferBytes};
         const auto [entry, added] = offsets_.try_emplace(&tensor, next_);
         if (added)
             next_ += ggml_nbytes(&tensor);
-        return TensorPlace{handle, entry->second};
+        return TensorPlace{handle, entry->second, kBufferBytes};
     }
 
+    static constexpr uint64_t kBufferBytes = 4096;
     protocol::Handle handle{7, 1};
     const ggml_tensor* refused = nullptr;
 
@@ -153,6 +155,17 @@ TEST_F(GraphEncoderTest, FieldsArriveUnchanged) {
     EXPECT_EQ(node.flags & GGML_TENSOR_FLAG_OUTPUT, static_cast<uint32_t>(GGML_TENSOR_FLAG_OUTPUT));
     EXPECT_STREQ(reinterpret_cast<const char*>(node.name.data()), "scaled-0");
     EXPECT_EQ(node.buffer, buffer_.handle);
+}
+
+TEST_F(GraphEncoderTest, StridesWithoutMeaningStayInTheBuffer) {
+    ggml_tensor* const copy = ggml_new_tensor_4d(context_.get(), GGML_TYPE_F32, 8, 1, 4, 1);
+    copy->nb[1] = 1 << 20;  // as in the larger tensor that it is a copy of
+    copy->nb[3] = 1 << 20;
+    ggml_tensor* const permuted = ggml_new_tensor_4d(context_.get(), GGML_TYPE_F32, 8, 1, 4, 1);
+    permuted->nb[1] = 256;  // larger than contiguous, but within the buffer: kept
+    const protocol::Graph graph = encode_nodes({ggml_add(context_.get(), copy, permuted)});
+    EXPECT_EQ(source(graph, 0, 0).tensor.nb, (std::array<uint64_t, 4>{4, 32, 32, 128}));
+    EXPECT_EQ(source(graph, 0, 1).tensor.nb, (std::array<uint64_t, 4>{4, 256, 32, 128}));
 }
 
 TEST_F(GraphEncoderTest, UsesInOtherPartsAreTold) {
