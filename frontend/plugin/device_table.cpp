@@ -47,6 +47,8 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     // No host pointers: llama.cpp would hand over the pages of its model file. Nothing asynchronous
     // as long as every call waits for the host.
     props->caps = {};
+    // Without it llama.cpp reads the whole model file into memory, also for other devices.
+    props->caps.mmap_support = true;
 }
 
 ggml_backend_t init_backend(ggml_backend_dev_t device, const char* /*parameters*/) {
