@@ -2,16 +2,33 @@
 
 #include <ggml.h>
 
+#include <bit>
+
 #include "frontend/vocabulary.h"
 
 namespace virtgpu::frontend {
 
+using wire::Fault;
 using wire::Result;
 
 namespace {
 
 // Tensor data goes through ring 0's staging area, piece by piece.
 constexpr size_t kTransferBytes = size_t{4} << 20;
+
+// More than any backend asks for; a page of the largest usual kind.
+constexpr uint64_t kLargestAlignment = uint64_t{2} << 20;
+
+// ggml's allocator asserts what is checked here.
+Result<void> check_device(const protocol::DeviceInfo& device) {
+    const uint64_t alignment = device.buffer_type.alignment;
+    if (!std::has_single_bit(alignment) || alignment > kLargestAlignment)
+        return wire::fail(Fault::kPeer, "the host's device {} aligns its buffers to {} bytes",
+                          device.name, alignment);
+    if (device.buffer_type.max_size == 0)
+        return wire::fail(Fault::kPeer, "the host's device {} has buffers of no size", device.name);
+    return {};
+}
 
 }  // namespace
 
@@ -39,6 +56,8 @@ Result<void> Connection::start() {
 
 Result<void> Connection::say_hello() {
     host_ = TRY(commands_->hello(hello_request(VIRTGPU_VERSION)));
+    for (const protocol::DeviceInfo& device : host_.devices)
+        TRY(check_device(device));
     log_.info(
         "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices",
         transport_->name(), VIRTGPU_VERSION, ggml_version(), host_.host, host_.ggml,
