@@ -4,6 +4,7 @@
 
 #include "frontend/ggml_plugin_abi.h"
 #include "frontend/graph_encoder.h"
+#include "frontend/view_operations.h"
 
 namespace virtgpu::frontend {
 
@@ -13,19 +14,6 @@ using wire::Result;
 namespace {
 
 constexpr double kMebibyte = 1024.0 * 1024.0;
-
-bool computes_nothing(ggml_op op) {
-    switch (op) {
-        case GGML_OP_NONE:
-        case GGML_OP_RESHAPE:
-        case GGML_OP_VIEW:
-        case GGML_OP_PERMUTE:
-        case GGML_OP_TRANSPOSE:
-            return true;
-        default:
-            return false;
-    }
-}
 
 Result<std::vector<protocol::GraphTensor>> node_description(const ggml_tensor& node) {
     GraphEncoder encoder(nullptr);
@@ -48,10 +36,9 @@ enum ggml_backend_dev_type RemoteDevice::type() const {
     switch (info_.type) {
         case protocol::DeviceType::kIgpu:
             return GGML_BACKEND_DEVICE_TYPE_IGPU;
+        // llama.cpp passes over CPU devices that are not its own, uses accelerators only with the
+        // CPU's memory, and aborts where it finds a meta device that it did not make.
         case protocol::DeviceType::kMeta:
-            return GGML_BACKEND_DEVICE_TYPE_META;
-        // llama.cpp passes over CPU devices that are not its own, and uses accelerators only with
-        // the CPU's memory.
         case protocol::DeviceType::kCpu:
         case protocol::DeviceType::kAccel:
         case protocol::DeviceType::kGpu:
@@ -71,6 +58,11 @@ bool RemoteDevice::supports_op(const ggml_tensor& node) {
     // llama.cpp aborts when a device that holds its cache cannot "run" it.
     if (computes_nothing(node.op))
         return true;
+    // Before the memo's lock, which another thread of a forked child's parent may hold for ever.
+    // Lost: "no" for a node whose data is here makes ggml's scheduler abort; with "yes" the
+    // computation fails instead.
+    if (!connection_.health().check())
+        return true;
     std::string key = node_key(node);
     if (const auto known = supported_.find(key))
         return *known;
@@ -79,15 +71,13 @@ bool RemoteDevice::supports_op(const ggml_tensor& node) {
         return false;
     const auto reply = connection_.commands().supports_op({index_, std::move(*description)});
     if (!reply)
-        // Lost: "no" for a node whose data is here makes ggml's scheduler abort; with "yes" the
-        // computation fails instead.
         return reply.error().fault() == Fault::kLost;
     supported_.remember(std::move(key), reply->supported);
     return reply->supported;
 }
 
 bool RemoteDevice::offloads_op(const ggml_tensor& node) {
-    if (computes_nothing(node.op))
+    if (computes_nothing(node.op) || !connection_.health().check())
         return false;
     std::string key = node_key(node);
     if (const auto known = offloaded_.find(key))
@@ -106,6 +96,8 @@ size_t RemoteDevice::alloc_size(const ggml_tensor& tensor) {
     const size_t bytes = ggml_nbytes(&tensor);
     // libggml asserts that nothing else needs more than its data.
     if (!ggml_is_quantized(tensor.type) && !ggml_op_alloc_size_may_expand(tensor.op))
+        return bytes;
+    if (!connection_.health().check())
         return bytes;
     std::string key = node_key(tensor);
     if (const auto known = sizes_.find(key))
