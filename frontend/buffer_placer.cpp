@@ -9,10 +9,24 @@ namespace virtgpu::frontend {
 
 using wire::Fault;
 
+namespace {
+
+ggml_backend_buffer_t buffer_of(const ggml_tensor& tensor) {
+    if (tensor.buffer == nullptr && tensor.view_src != nullptr)
+        return tensor.view_src->buffer;
+    return tensor.buffer;
+}
+
+}  // namespace
+
+bool BufferPlacer::holds(const ggml_tensor& tensor) const {
+    ggml_backend_buffer_t const buffer = buffer_of(tensor);
+    RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
+    return remote != nullptr && &remote->device().connection() == &connection_;
+}
+
 wire::Result<TensorPlace> BufferPlacer::place(const ggml_tensor& tensor) {
-    ggml_backend_buffer_t buffer = tensor.buffer;
-    if (buffer == nullptr && tensor.view_src != nullptr)
-        buffer = tensor.view_src->buffer;
+    ggml_backend_buffer_t const buffer = buffer_of(tensor);
     RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
     if (remote == nullptr) {
         // ggml puts tensors without bytes into buffers without a backend.

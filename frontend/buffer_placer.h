@@ -12,6 +12,8 @@ class BufferPlacer : public TensorPlacer {
     explicit BufferPlacer(const Connection& connection) : connection_(connection) {}
 
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) override;
+    // Whether the data is in a buffer of the connection.
+    bool holds(const ggml_tensor& tensor) const;
 
  private:
     const Connection& connection_;

@@ -3,7 +3,9 @@
 #include <ggml-backend.h>
 
 #include <memory>
+#include <vector>
 
+#include "frontend/buffer_placer.h"
 #include "frontend/connection.h"
 #include "frontend/graph_encoder.h"
 
@@ -29,9 +31,12 @@ class RemoteStream {
 
     Connection& connection_;
     std::unique_ptr<RingChannel> ring_;
-    std::unique_ptr<TensorPlacer> placer_;
+    BufferPlacer placer_;
     GraphEncoder encoder_;
+    std::vector<const ggml_tensor*> nodes_;  // those that the encoder was given
     wire::Writer writer_;
+    // For graphs larger than the staging area; grows and stays, as they come again and again.
+    std::unique_ptr<SharedRegion> large_graphs_;
 };
 
 }  // namespace virtgpu::frontend

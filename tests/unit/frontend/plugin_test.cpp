@@ -2,9 +2,12 @@
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/plugin/registry.h"
@@ -90,6 +93,7 @@ class PluginTest : public testing::Test {
         device.type = protocol::DeviceType::kCpu;
         device.buffer_type = {"CPU", 64, kDeviceBytes};
         reply.devices = {device, device};
+        reply.devices[1].type = protocol::DeviceType::kMeta;
         return test::ok(reply);
     }
 
@@ -121,6 +125,7 @@ class PluginTest : public testing::Test {
     }
 
     RingAnswer compute(const protocol::ComputeGraphRequest& request) {
+        graph_regions_.insert(request.graph.region);
         std::vector<std::byte> encoded(request.graph.size);
         EXPECT_TRUE(host_.region(request.graph.region)->copy_out(request.graph.offset, encoded));
         graph_ = decoded<protocol::Graph>(encoded);
@@ -138,6 +143,7 @@ class PluginTest : public testing::Test {
     std::vector<std::byte> memory_;
     uint32_t usage_ = 0;
     protocol::Graph graph_;
+    std::set<uint32_t> graph_regions_;
     test::FakeHost host_{[this](Command command, std::span<const std::byte> payload) {
         return serve(command, payload);
     }};
@@ -157,6 +163,8 @@ TEST_F(PluginTest, DescribesItsDevices) {
     EXPECT_EQ(props.memory_free, kDeviceBytes / 2);
     EXPECT_THAT(props.device_id, testing::StartsWith("virtgpu:"));
     EXPECT_FALSE(props.caps.buffer_from_host_ptr);
+    EXPECT_TRUE(props.caps.mmap_support);
+    EXPECT_EQ(ggml_backend_dev_type(registry_.device(1)), GGML_BACKEND_DEVICE_TYPE_GPU);
     EXPECT_FALSE(ggml_backend_buft_is_host(ggml_backend_dev_buffer_type(device_)));
     EXPECT_EQ(ggml_backend_buft_get_alignment(ggml_backend_dev_buffer_type(device_)), 64U);
 }
@@ -223,6 +231,20 @@ TEST_F(PluginTest, HostIsAskedOncePerKindOfNode) {
     EXPECT_EQ(counts_[Command::kSupportsOp], 3);
 }
 
+// Another thread of the parent may have held any lock at the fork.
+TEST_F(PluginTest, ForkedChildDoesNotLookIntoTheMemo) {
+    ggml_tensor* const a = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
+    const ggml_tensor* const node = ggml_mul(context_.get(), a, a);
+    EXPECT_FALSE(ggml_backend_dev_supports_op(device_, node));
+    const pid_t child = ::fork();
+    if (child == 0)
+        // What a lost connection answers; the memo says otherwise.
+        ::_exit(ggml_backend_dev_supports_op(device_, node) ? 0 : 1);
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 TEST_F(PluginTest, SizesAreAskedOnlyWhereTheyCanDiffer) {
     const auto type = ggml_backend_dev_buffer_type(device_);
     ggml_tensor* const plain = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
@@ -268,6 +290,63 @@ TEST_F(PluginTest, GraphWithDataElsewhereFailsWithAMessage) {
     ASSERT_EQ(log_.lines().size(), 1U);
     EXPECT_THAT(log_.lines()[0], testing::HasSubstr("not in a buffer of this device"));
     EXPECT_FALSE(counts_.contains(Command::kComputeGraph));
+}
+
+TEST_F(PluginTest, ViewsOfDataElsewhereAreLeftOutOfTheGraph) {
+    ggml_tensor* const elsewhere = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
+    ggml_tensor* const view = ggml_view_1d(context_.get(), elsewhere, 4, 0);
+    ggml_tensor* const reshaped = ggml_reshape_2d(context_.get(), elsewhere, 4, 2);
+    alignas(64) std::array<float, 16> here{};
+    const GgmlBuffer other(ggml_backend_cpu_buffer_from_ptr(here.data(), sizeof here));
+    for (ggml_tensor* tensor : {elsewhere, view, reshaped}) {
+        tensor->buffer = other.get();
+        tensor->data = here.data();
+    }
+    ggml_tensor* const a = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
+    ggml_tensor* const sum = ggml_add(context_.get(), a, a);
+    ggml_tensor* const sum_view = ggml_view_1d(context_.get(), sum, 4, 0);
+    ggml_tensor* const scaled = ggml_scale(context_.get(), sum_view, 2.0F);
+    const GgmlBuffer buffer(ggml_backend_alloc_ctx_tensors_from_buft(
+        context_.get(), ggml_backend_dev_buffer_type(device_)));
+    ASSERT_TRUE(buffer);
+    ggml_cgraph* const graph = ggml_new_graph(context_.get());
+    ggml_build_forward_expand(graph, view);
+    ggml_build_forward_expand(graph, sum);
+    ggml_build_forward_expand(graph, reshaped);
+    ggml_build_forward_expand(graph, scaled);
+    const GgmlBackend backend(ggml_backend_dev_init(device_, nullptr));
+    ASSERT_TRUE(backend);
+    EXPECT_EQ(ggml_backend_graph_compute(backend.get(), graph), GGML_STATUS_SUCCESS);
+
+    // The views of our own data stay, and each count of uses is with its node.
+    const auto node = [&](size_t i) { return graph_.tensors.at(graph_.nodes.at(i)); };
+    ASSERT_EQ(graph_.nodes.size(), 3U);
+    EXPECT_EQ(node(0).tensor.op, static_cast<uint32_t>(GGML_OP_ADD));
+    EXPECT_EQ(node(0).use_count, 1);
+    EXPECT_EQ(node(1).tensor.op, static_cast<uint32_t>(GGML_OP_VIEW));
+    EXPECT_EQ(node(1).use_count, 1);
+    EXPECT_EQ(node(2).tensor.op, static_cast<uint32_t>(GGML_OP_SCALE));
+    EXPECT_EQ(node(2).use_count, 0);
+}
+
+TEST_F(PluginTest, LargeGraphsShareARegion) {
+    constexpr size_t kNodes = 12000;
+    const GgmlContext context(
+        ggml_init({.mem_size = 16 << 20, .mem_buffer = nullptr, .no_alloc = true}));
+    ggml_tensor* last = ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 8);
+    for (size_t i = 0; i < kNodes; ++i)
+        last = ggml_scale(context.get(), last, 2.0F);
+    const GgmlBuffer buffer(ggml_backend_alloc_ctx_tensors_from_buft(
+        context.get(), ggml_backend_dev_buffer_type(device_)));
+    ASSERT_TRUE(buffer);
+    ggml_cgraph* const graph = ggml_new_graph_custom(context.get(), 2 * kNodes, false);
+    ggml_build_forward_expand(graph, last);
+    const GgmlBackend backend(ggml_backend_dev_init(device_, nullptr));
+    ASSERT_TRUE(backend);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(ggml_backend_graph_compute(backend.get(), graph), GGML_STATUS_SUCCESS);
+    EXPECT_EQ(graph_.nodes.size(), kNodes);
+    EXPECT_EQ(graph_regions_.size(), 1U);
 }
 
 TEST_F(PluginTest, StreamsComeAndGo) {
@@ -322,6 +401,23 @@ TEST_F(PluginTest, OlderGgmlGetsItsOwnLayout) {
     EXPECT_EQ(type->iface.get_alignment(device->iface.get_buffer_type(device)), 64U);
     EXPECT_EQ(type->iface.get_max_size(device->iface.get_buffer_type(device)), kDeviceBytes);
     EXPECT_FALSE(type->iface.is_host(device->iface.get_buffer_type(device)));
+}
+
+// Values that ggml's allocator asserts.
+TEST(ConnectionTest, DevicesThatGgmlWouldAbortOnAreRefused) {
+    for (const auto& [alignment, max_size] : std::vector<std::pair<uint64_t, uint64_t>>{
+             {0, kDeviceBytes}, {48, kDeviceBytes}, {uint64_t{1} << 40, kDeviceBytes}, {64, 0}}) {
+        test::RecordingLog log;
+        protocol::DeviceInfo device;
+        device.name = "odd";
+        device.buffer_type = {"odd", alignment, max_size};
+        protocol::HelloReply reply;
+        reply.devices = {device};
+        test::FakeHost host([&](Command, std::span<const std::byte>) { return test::ok(reply); });
+        const auto connection = Connection::open(host.make_transport(), log);
+        ASSERT_FALSE(connection) << alignment << ", " << max_size;
+        EXPECT_THAT(connection.error().message(), testing::HasSubstr("odd"));
+    }
 }
 
 TEST(ConnectionTest, HostWithoutWorkerSaysWhy) {
