@@ -17,6 +17,13 @@ void append_layout(std::string& key, const ggml_tensor& tensor) {
     append(key, tensor.ne);
     append(key, tensor.nb);
     append(key, tensor.view_src != nullptr);
+    if (const ggml_tensor* const viewed = tensor.view_src; viewed != nullptr) {
+        append(key, tensor.view_offs);
+        append(key, viewed->type);
+        append(key, viewed->flags);
+        append(key, viewed->ne);
+        append(key, viewed->nb);
+    }
     // By the buffer type alone: llama.cpp asks with dummy buffers that have nothing else.
     append(key, reinterpret_cast<uintptr_t>(tensor.buffer ? tensor.buffer->buft : nullptr));
 }

@@ -11,7 +11,7 @@
 namespace virtgpu::frontend {
 
 // What the host's answer about a node can depend on, as bytes: operation, parameters, and type,
-// shape, strides, flags and buffer type of the node and its sources.
+// shape, strides, flags, buffer type and view of the node and its sources.
 std::string node_key(const ggml_tensor& node);
 
 // The host's answers to questions about nodes of one device. Thread safe. Bounded: a full memo

@@ -55,6 +55,17 @@ TEST_F(NodeKeyTest, WhatTheAnswerDependsOnIsInTheKey) {
         [](ggml_tensor& node) { node.src[1]->nb[1] *= 2; },
         [&](ggml_tensor& node) { node.src[0]->buffer = &buffer; },
         [](ggml_tensor& node) { node.src[1] = nullptr; },
+        [](ggml_tensor& node) { node.src[1]->view_src = node.src[0]; },
+        [](ggml_tensor& node) {
+            node.src[1]->view_src = node.src[0];
+            node.src[1]->view_offs = 128;
+        },
+        [this](ggml_tensor& node) {
+            node.src[1]->view_src = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 320);
+        },
+        [this](ggml_tensor& node) {
+            node.src[1]->view_src = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F16, 320);
+        },
         [](ggml_tensor& node) { node.src[2] = node.src[1]; },
     };
     std::vector<std::string> keys = {key()};
