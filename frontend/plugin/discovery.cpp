@@ -1,5 +1,7 @@
 #include "frontend/plugin/discovery.h"
 
+#include <algorithm>
+
 #include "frontend/transport/drm_transport.h"
 #include "frontend/transport/socket_transport.h"
 #include "frontend/transport/virtio_gpu_nodes.h"
@@ -44,11 +46,25 @@ void connect_nodes(Connections& connections, wire::Log& log) {
     }
 }
 
+bool names_a_socket(const char* path) {
+    return path != nullptr && *path != '\0';
+}
+
 }  // namespace
+
+bool host_is_there(const char* socket_path, wire::Log& log) {
+    if (names_a_socket(socket_path))
+        return true;
+    std::vector<VirtioGpuNode> nodes = open_virtio_gpu_nodes(log);
+    return std::any_of(nodes.begin(), nodes.end(), [](VirtioGpuNode& node) {
+        const auto transport = DrmTransport::create(std::move(node.file), node.address);
+        return transport || transport.error().fault() != wire::Fault::kRefused;
+    });
+}
 
 Connections connect_to_hosts(const char* socket_path, wire::Log& log) {
     Connections connections;
-    if (socket_path != nullptr && *socket_path != '\0')
+    if (names_a_socket(socket_path))
         connect_socket(socket_path, connections, log);
     else
         connect_nodes(connections, log);

@@ -13,4 +13,7 @@ namespace virtgpu::frontend {
 // wanted it.
 std::vector<std::unique_ptr<Connection>> connect_to_hosts(const char* socket_path, wire::Log& log);
 
+// Whether a host is to be expected there, without talking to it.
+bool host_is_there(const char* socket_path, wire::Log& log);
+
 }  // namespace virtgpu::frontend
