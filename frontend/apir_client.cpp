@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kHandshakeTimeout(5);
 constexpr std::chrono::seconds kLoadTimeout(60);
 constexpr std::chrono::seconds kOpenRingTimeout(30);
+constexpr std::chrono::milliseconds kSlice(500);
+constexpr std::chrono::milliseconds kPingTimeout(500);
+constexpr int kUnansweredPings = 3;
 constexpr std::chrono::microseconds kShortestSleep(20);
 constexpr std::chrono::microseconds kLongestSleep(200);
 
@@ -46,29 +49,51 @@ Result<std::unique_ptr<ApirClient>> ApirClient::create(Transport& transport) {
     return std::make_unique<ApirClient>(transport, std::move(replies), std::move(pings));
 }
 
-// Polling, as nothing else is defined for level 1: `Fault::kRefused` when stopped or timed out.
-Result<uint32_t> ApirClient::await(const ReplyPage& page, std::chrono::milliseconds timeout,
-                                   const std::function<bool()>& stop, std::string_view what) {
+// Polling, as nothing else is defined for level 1.
+Result<std::optional<uint32_t>> ApirClient::await(const ReplyPage& page,
+                                                  std::chrono::milliseconds timeout,
+                                                  const std::function<bool()>& stop) {
     const auto deadline = Clock::now() + timeout;
     for (auto sleep = kShortestSleep;; sleep = std::min(2 * sleep, kLongestSleep)) {
         if (const auto code = page.code())
-            return *code;
+            return code;
         if (stop() || Clock::now() >= deadline)
-            return wire::fail(Fault::kRefused, "the host did not answer {} within {} ms", what,
-                              timeout.count());
+            return std::nullopt;
         if (!transport_.connected())
-            return wire::fail(Fault::kLost, "the host closed the connection during {}", what);
+            return wire::fail(Fault::kLost, "the host closed the connection");
         std::this_thread::sleep_for(sleep);
     }
 }
 
+Result<uint32_t> ApirClient::ask(const Writer& command, std::chrono::milliseconds timeout,
+                                 std::string_view what) {
+    if (out_of_step_)
+        return wire::fail(Fault::kLost, "the host left an earlier command unanswered");
+    replies_.clear();
+    TRY(transport_.submit(command.bytes()));
+    auto code = await_answer(timeout, what);
+    out_of_step_ = !code;
+    return code;
+}
+
+// A device that died does not show in any other way than by not answering pings.
+Result<uint32_t> ApirClient::await_answer(std::chrono::milliseconds timeout,
+                                          std::string_view what) {
+    const auto deadline = Clock::now() + timeout;
+    while (Clock::now() < deadline) {
+        if (const auto code = TRY(await(replies_, kSlice, never)))
+            return *code;
+        TRY(ping([this] { return replies_.code().has_value(); }));
+    }
+    return wire::fail(Fault::kLost, "the host did not answer {} within {} ms; {}", what,
+                      timeout.count(), transport_.advice());
+}
+
 Result<protocol::ApirHandshakeReply> ApirClient::handshake() {
     const std::lock_guard lock(mutex_);
-    replies_.clear();
     Writer command = level1_command(ApirType::kHandshake, 0, replies_.number());
     TRY(encode(command, protocol::ApirHandshakeRequest{kApirMajor, kApirMinor}));
-    TRY(transport_.submit(command.bytes()));
-    const uint32_t code = TRY(await(replies_, kHandshakeTimeout, never, "HANDSHAKE"));
+    const uint32_t code = TRY(ask(command, kHandshakeTimeout, "HANDSHAKE"));
     if (code != protocol::kApirHandshakeCode)
         return wire::fail(Fault::kPeer, "the host answers HANDSHAKE with {:#x}", code);
     return wire::decode_whole<protocol::ApirHandshakeReply>(
@@ -77,10 +102,8 @@ Result<protocol::ApirHandshakeReply> ApirClient::handshake() {
 
 Result<void> ApirClient::load_library() {
     const std::lock_guard lock(mutex_);
-    replies_.clear();
     const Writer command = level1_command(ApirType::kLoadlibrary, 0, replies_.number());
-    TRY(transport_.submit(command.bytes()));
-    const uint32_t code = TRY(await(replies_, kLoadTimeout, never, "LOADLIBRARY"));
+    const uint32_t code = TRY(ask(command, kLoadTimeout, "LOADLIBRARY"));
     if (code != 0)
         return wire::fail(Fault::kRefused,
                           "the host could not start its compute worker (code {}); the log of "
@@ -91,11 +114,9 @@ Result<void> ApirClient::load_library() {
 
 Result<protocol::OpenStatus> ApirClient::open_ring(const protocol::ApirOpenRingRequest& request) {
     const std::lock_guard lock(mutex_);
-    replies_.clear();
     Writer command = forward_command(ApirForward::kOpenRing, replies_.number());
     TRY(encode(command, request));
-    TRY(transport_.submit(command.bytes()));
-    TRY(expect_forwarded(TRY(await(replies_, kOpenRingTimeout, never, "OPEN_RING")), "OPEN_RING"));
+    TRY(expect_forwarded(TRY(ask(command, kOpenRingTimeout, "OPEN_RING")), "OPEN_RING"));
     return TRY(wire::decode_whole<protocol::ApirOpenRingReply>(
                    TRY(replies_.payload(sizeof(protocol::ApirOpenRingReply)))))
         .status;
@@ -107,19 +128,40 @@ Result<void> ApirClient::close_ring(uint32_t ring) {
     return transport_.submit(command.bytes());
 }
 
-Result<std::optional<protocol::ContextState>> ApirClient::ping(std::chrono::milliseconds timeout,
-                                                               const std::function<bool()>& stop) {
-    const std::lock_guard lock(ping_mutex_);
+Result<ApirClient::Answer> ApirClient::ping(const std::function<bool()>& stop) {
+    const uint64_t before = pings_done_;
+    if (const std::unique_lock lock(ping_mutex_, std::try_to_lock); lock)
+        TRY(send_ping(stop));
+    else
+        share_ping(before, stop);
+    if (unanswered_ >= kUnansweredPings)
+        return wire::fail(Fault::kLost, "the host does not answer any more; {}",
+                          transport_.advice());
+    return answer_.load();
+}
+
+Result<void> ApirClient::send_ping(const std::function<bool()>& stop) {
     pings_.clear();
     const Writer command = forward_command(ApirForward::kPing, pings_.number());
     TRY(transport_.submit(command.bytes()));
-    const auto code = await(pings_, timeout, stop, "PING");
-    if (!code && code.error().fault() == Fault::kRefused)
-        return std::optional<protocol::ContextState>();
-    TRY(expect_forwarded(TRY(Result<uint32_t>(code)), "PING"));
-    return std::optional(TRY(wire::decode_whole<protocol::ApirPingReply>(
-                                 TRY(pings_.payload(sizeof(protocol::ApirPingReply)))))
-                             .state);
+    const auto code = TRY(await(pings_, kPingTimeout, stop));
+    Answer answer;
+    if (code) {
+        TRY(expect_forwarded(*code, "PING"));
+        answer = TRY(wire::decode_whole<protocol::ApirPingReply>(
+                         TRY(pings_.payload(sizeof(protocol::ApirPingReply)))))
+                     .state;
+    }
+    unanswered_ = answer || stop() ? 0 : unanswered_ + 1;
+    answer_ = answer;
+    ++pings_done_;
+    return {};
+}
+
+void ApirClient::share_ping(uint64_t before, const std::function<bool()>& stop) const {
+    const auto deadline = Clock::now() + 2 * kPingTimeout;
+    while (pings_done_ == before && !stop() && Clock::now() < deadline)
+        std::this_thread::sleep_for(kLongestSleep);
 }
 
 }  // namespace virtgpu::frontend

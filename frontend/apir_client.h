@@ -1,6 +1,7 @@
 // Level 1: what the device process itself, or the worker's start, answers.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -14,7 +15,8 @@
 
 namespace virtgpu::frontend {
 
-// Thread safe.
+// Thread safe. A command that stays unanswered ends it: its late answer would pass for that to the
+// next. Every failure but Fault::kRefused means that the host is lost.
 class ApirClient {
  public:
     static wire::Result<std::unique_ptr<ApirClient>> create(Transport& transport);
@@ -27,22 +29,35 @@ class ApirClient {
     wire::Result<protocol::OpenStatus> open_ring(const protocol::ApirOpenRingRequest& request);
     wire::Result<void> close_ring(uint32_t ring);
 
-    // Asks the device process for the context's state. Nothing when `timeout` passes unanswered or
-    // `stop` returns true first.
-    wire::Result<std::optional<protocol::ContextState>> ping(std::chrono::milliseconds timeout,
-                                                             const std::function<bool()>& stop);
+    using Answer = std::optional<protocol::ContextState>;
+    // Asks the device process for the context's state and waits half a second for the answer;
+    // threads that ask while another one does share what it gets. Nothing when there is no answer
+    // yet or `stop` returned true. Fault::kLost after three questions in a row without an answer.
+    wire::Result<Answer> ping(const std::function<bool()>& stop);
 
  private:
-    wire::Result<uint32_t> await(const ReplyPage& page, std::chrono::milliseconds timeout,
-                                 const std::function<bool()>& stop, std::string_view what);
+    // Code of a reply, or nothing when `timeout` passed or `stop` returned true.
+    wire::Result<std::optional<uint32_t>> await(const ReplyPage& page,
+                                                std::chrono::milliseconds timeout,
+                                                const std::function<bool()>& stop);
+    // Sends a command and waits for its reply's code. Only with the lock held.
+    wire::Result<uint32_t> ask(const wire::Writer& command, std::chrono::milliseconds timeout,
+                               std::string_view what);
+    wire::Result<uint32_t> await_answer(std::chrono::milliseconds timeout, std::string_view what);
+    wire::Result<void> send_ping(const std::function<bool()>& stop);
+    void share_ping(uint64_t before, const std::function<bool()>& stop) const;
 
     Transport& transport_;
     std::mutex mutex_;
+    bool out_of_step_ = false;
     ReplyPage replies_;
     // A page of its own: a late answer to a ping must not pass for the answer to something else,
     // and pings go on while a slow command is pending.
     std::mutex ping_mutex_;
     ReplyPage pings_;
+    std::atomic<uint64_t> pings_done_ = 0;
+    std::atomic<int> unanswered_ = 0;  // pings in a row
+    std::atomic<Answer> answer_;       // to the latest
 };
 
 }  // namespace virtgpu::frontend

@@ -1,5 +1,7 @@
 #include "frontend/ring_channel.h"
 
+#include "frontend/quietly.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -21,8 +23,6 @@ using Clock = std::chrono::steady_clock;
 // Longer spinning would take a core from a host worker that computes on all of them.
 constexpr std::chrono::microseconds kSpin(20);
 constexpr std::chrono::milliseconds kSlice(500);
-constexpr std::chrono::milliseconds kPingTimeout(500);
-constexpr int kUnansweredPings = 3;
 
 void relax() {
 #if defined(__x86_64__)
@@ -44,11 +44,15 @@ Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, ui
     auto region = TRY(services.transport.create_region(
         RingMemory::bytes_needed(kRequestBytes, kReplyBytes) + staging_bytes));
     auto memory = TRY(RingMemory::create(region->memory(), kRequestBytes, kReplyBytes));
-    const OpenStatus status =
-        TRY(services.apir.open_ring({ring, region->number(), kRequestBytes, kReplyBytes}));
-    if (status != OpenStatus::kOk)
+    const auto status =
+        services.apir.open_ring({ring, region->number(), kRequestBytes, kReplyBytes});
+    if (!status && status.error().fault() == Fault::kLost)
+        return services.health.lose(
+            fmt::format("{}: {}", services.transport.name(), status.error().message()));
+    TRY(Result<OpenStatus>(status));
+    if (*status != OpenStatus::kOk)
         return wire::fail(Fault::kRefused, "the host does not serve ring {}: {}", ring,
-                          refusal(status));
+                          refusal(*status));
     auto channel = std::make_unique<RingChannel>(services, ring, std::move(region),
                                                  std::move(memory), staging_bytes);
     TRY(services.transport.open_signals(ring));
@@ -64,9 +68,10 @@ RingChannel::RingChannel(RingServices services, uint32_t ring, std::unique_ptr<S
       ring_(std::move(memory)) {}
 
 RingChannel::~RingChannel() {
-    // Nothing can be done about a failure, and the host frees all with the context.
-    if (services_.health.check())
-        static_cast<void>(services_.apir.close_ring(number_));
+    quietly([this] {
+        if (services_.health.check())
+            static_cast<void>(services_.apir.close_ring(number_));
+    });
     services_.transport.close_signals(number_);
 }
 
@@ -128,10 +133,9 @@ Result<void> RingChannel::await_reply(uint64_t sequence) {
 
 // The wait ended without a reply. Returns when there is reason to wait on.
 Result<void> RingChannel::check_host() {
-    for (int attempt = 0; attempt < kUnansweredPings; ++attempt) {
+    for (;;) {
         TRY(services_.health.check());
-        const auto state =
-            TRY(services_.apir.ping(kPingTimeout, [this] { return ring_.reply_ready(); }));
+        const auto state = TRY(services_.apir.ping([this] { return ring_.reply_ready(); }));
         if (ring_.reply_ready() || state == ContextState::kAlive)
             return {};
         if (state == ContextState::kLost)
@@ -143,8 +147,6 @@ Result<void> RingChannel::check_host() {
                               "the host closed the connection because of a wrong request; the log "
                               "of ggml-virtgpu-host says which");
     }
-    return wire::fail(Fault::kLost, "the host does not answer any more; {}",
-                      services_.transport.advice());
 }
 
 Result<std::vector<std::byte>> RingChannel::take_reply(uint64_t sequence) {

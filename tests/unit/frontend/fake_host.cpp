@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace virtgpu::test {
 
@@ -53,6 +54,8 @@ class FakeTransport : public frontend::Transport {
         return std::make_unique<FakeRegion>(host_, number, memory);
     }
     Result<void> submit(std::span<const std::byte> command) override {
+        if (host_.memory_is_short)
+            throw std::bad_alloc();
         host_.apir(command);
         return {};
     }
@@ -121,6 +124,8 @@ void FakeHost::apir(std::span<const std::byte> command) {
     } else if (std::holds_alternative<wire::ApirLoadlibraryRequest>(*decoded)) {
         answer(reply, load_code, {});
     } else if (const auto* open = std::get_if<protocol::ApirOpenRingRequest>(&*decoded)) {
+        if (!answers_opening)
+            return;
         auto memory =
             wire::RingMemory::create(region(open->region), open->request_bytes, open->reply_bytes);
         ASSERT_TRUE(memory);

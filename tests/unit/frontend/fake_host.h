@@ -45,6 +45,8 @@ class FakeHost {
 
     std::atomic<bool> serves_rings = true;
     std::atomic<bool> answers_pings = true;
+    std::atomic<bool> answers_opening = true;
+    std::atomic<bool> memory_is_short = false;  // commands end with std::bad_alloc
     std::atomic<protocol::ContextState> state = protocol::ContextState::kAlive;
     std::atomic<uint32_t> load_code = 0;
 

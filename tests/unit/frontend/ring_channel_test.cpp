@@ -103,6 +103,50 @@ TEST_F(RingChannelTest, SilentHostIsLostAfterThreePings) {
     EXPECT_THAT(log_.lines()[0], testing::HasSubstr("restart the test"));
 }
 
+TEST_F(RingChannelTest, AllThreadsAreToldOfASilentHostAtOnce) {
+    constexpr uint32_t kThreads = 6;
+    open(memory_answer);
+    std::vector<std::unique_ptr<RingChannel>> channels;
+    for (uint32_t i = 0; i < kThreads; ++i)
+        channels.push_back(*RingChannel::open({*transport_, *apir_, *health_}, 2 + i, 4096));
+    host_->serves_rings = false;
+    host_->answers_pings = false;
+    const auto start = Clock::now();
+    {
+        std::vector<std::jthread> threads;
+        for (const auto& channel : channels)
+            threads.emplace_back([&] { EXPECT_FALSE(channel->get_device_memory({0})); });
+    }
+    EXPECT_LT(Clock::now() - start, milliseconds(2800));
+    EXPECT_EQ(log_.lines().size(), 1U);
+}
+
+TEST_F(RingChannelTest, DeadDeviceIsNoticedWhileARingIsOpened) {
+    open(memory_answer);
+    host_->answers_opening = false;
+    host_->answers_pings = false;
+    const auto start = Clock::now();
+    const auto channel = RingChannel::open({*transport_, *apir_, *health_}, 2, 4096);
+    EXPECT_LT(Clock::now() - start, milliseconds(4000));
+    ASSERT_FALSE(channel);
+    EXPECT_EQ(channel.error().fault(), Fault::kLost);
+    EXPECT_THAT(channel.error().message(), testing::HasSubstr("restart the test"));
+    // The answer may still come, and must not pass for the next one's.
+    EXPECT_TRUE(health_->lost());
+    host_->answers_opening = true;
+    host_->answers_pings = true;
+    const auto next = apir_->open_ring({3, 1, 4096, 4096});
+    ASSERT_FALSE(next);
+    EXPECT_EQ(next.error().fault(), Fault::kLost);
+}
+
+TEST_F(RingChannelTest, NoExceptionLeavesTheDestructor) {
+    open(memory_answer);
+    host_->memory_is_short = true;
+    channel_.reset();
+    host_->memory_is_short = false;
+}
+
 TEST_F(RingChannelTest, WrongSessionStatusLosesTheSession) {
     open([](protocol::Command, std::span<const std::byte>) {
         RingAnswer answer = test::refused("bad handle");
