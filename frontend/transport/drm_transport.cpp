@@ -22,6 +22,8 @@ namespace {
 constexpr uint64_t kTimelines = 64;
 static_assert(protocol::kMaxRings < kTimelines);
 
+constexpr std::chrono::milliseconds kFirstAnswerTimeout(2000);
+
 uint64_t address_of(const void* object) {
     return reinterpret_cast<uintptr_t>(object);
 }
@@ -63,6 +65,7 @@ Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, 
     TRY(transport->check_parameters());
     TRY(transport->check_capset());
     TRY(transport->init_context());
+    TRY(transport->check_device_answers());
     return transport;
 }
 
@@ -104,6 +107,23 @@ Result<void> DrmTransport::init_context() const {
     uapi::ContextInit request{parameters.size(), 0, address_of(parameters.data())};
     if (drmIoctl(node_.number(), uapi::kIoctlContextInit, &request) != 0)
         return wire::system_failure(errno, "opening a context on the device");
+    return {};
+}
+
+// All before is answered by the kernel, which knows nothing of a device process that died; the
+// first mapping would wait for it in the kernel for ever.
+Result<void> DrmTransport::check_device_answers() const {
+    // No ring is open: the device completes the fence at once.
+    const FileDescriptor fence = TRY(doorbell_with_fence(0));
+    pollfd entry{fence.number(), POLLIN, 0};
+    int ready = 0;
+    do
+        ready = ::poll(&entry, 1, static_cast<int>(kFirstAnswerTimeout.count()));
+    while (ready < 0 && errno == EINTR);
+    if (ready < 0)
+        return wire::system_failure(errno, "waiting for the device's first answer");
+    if (ready == 0)
+        return wire::fail(Fault::kLost, "the device does not answer; {}", advice());
     return {};
 }
 

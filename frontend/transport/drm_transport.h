@@ -16,7 +16,7 @@ class DrmTransport : public Transport {
  public:
     // `node` is an open render node of the virtio_gpu driver, `name` the device's address.
     // Fault::kRefused when the device is an ordinary one, without our capset: no error for the
-    // user.
+    // user. Fault::kLost when its device process is gone, as only a restarted VM gets a new one.
     static wire::Result<std::unique_ptr<DrmTransport>> create(wire::FileDescriptor node,
                                                               std::string name);
     ~DrmTransport() override = default;
@@ -40,6 +40,7 @@ class DrmTransport : public Transport {
     wire::Result<void> check_parameters() const;
     wire::Result<void> check_capset() const;
     wire::Result<void> init_context() const;
+    wire::Result<void> check_device_answers() const;
     wire::Result<wire::FileDescriptor> doorbell_with_fence(uint32_t ring) const;
     void close_handle(uint32_t handle) const;
 
