@@ -6,14 +6,11 @@
 
 namespace virtgpu::device {
 
-// QEMU 11.1 aborts the VM when the 512th memory region appears, guest RAM included, and mapping
-// gets slow long before (27 ms each near 500). The rest is room for a guest with memory hotplug.
-inline constexpr size_t kMaxLiveMappings = 400;
 // A context is a guest process. Each may cost the worker a thread and some megabytes.
 inline constexpr size_t kMaxContexts = 128;
 // Two eventfds and a worker thread each.
 inline constexpr size_t kMaxRingsOfTenant = 1024;
-// Two descriptors (ours and the worker's) each; regions are meant to be few and large.
+// A few descriptors each; regions are meant to be few and large.
 inline constexpr size_t kMaxRegions = 2048;
 // Bytes of one region. Its pages are there before its creation is answered, which takes a fraction
 // of a second for each GiB, and nothing else is served meanwhile: pings must be answered within

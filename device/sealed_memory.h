@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "wire/result.h"
@@ -20,32 +21,62 @@ struct FileIdentity {
     bool operator==(const FileIdentity&) const = default;
 };
 
-// A memfd whose pages are all there and whose size is sealed: a mapping of it can neither fault
-// (shrinking) nor grow past what was accounted. Lives until the last of its users gives it up.
-class SealedMemory {
+// A memfd whose size is sealed: a mapping of it cannot fault because it shrank, and it cannot grow
+// past what was accounted. Its pages come when they are allocated or touched.
+class SealedFile {
  public:
-    ~SealedMemory();
-    SealedMemory(const SealedMemory&) = delete;
-    SealedMemory& operator=(const SealedMemory&) = delete;
+    static wire::Result<std::shared_ptr<const SealedFile>> create(uint64_t size);
 
-    int file() const { return file_.number(); }
-    uint64_t size() const { return size_; }  // bytes, whole pages
+    int number() const { return file_.number(); }
+    uint64_t size() const { return size_; }
     FileIdentity identity() const { return identity_; }
 
+    // Pages that are missing when they are touched kill whoever touches them. Fault::kRefused when
+    // the host has no memory left.
+    wire::Result<void> allocate(uint64_t offset, uint64_t size) const;
+    // Gives the pages back; they are zero when they are next used.
+    void discard(uint64_t offset, uint64_t size) const;
+
  private:
-    friend class SealedMemoryAllocator;
-    SealedMemory(wire::FileDescriptor file, uint64_t size, FileIdentity identity,
-                 std::shared_ptr<uint64_t> used);
+    SealedFile(wire::FileDescriptor file, uint64_t size, FileIdentity identity)
+        : file_(std::move(file)), size_(size), identity_(identity) {}
 
     wire::FileDescriptor file_;
     uint64_t size_;
     FileIdentity identity_;
-    std::shared_ptr<uint64_t> used_;
+};
+
+// A part of a sealed file, all of whose pages are there. Lives until the last of its users, the
+// worker included, gives it up.
+class SealedMemory {
+ public:
+    // `released` is called by the destructor.
+    SealedMemory(std::shared_ptr<const SealedFile> sealed_file, uint64_t offset, uint64_t size,
+                 std::function<void()> released)
+        : file_(std::move(sealed_file)),
+          offset_(offset),
+          size_(size),
+          released_(std::move(released)) {}
+    ~SealedMemory() { released_(); }
+    SealedMemory(const SealedMemory&) = delete;
+    SealedMemory& operator=(const SealedMemory&) = delete;
+
+    int file() const { return file_->number(); }
+    uint64_t offset() const { return offset_; }  // in the file; a multiple of the page size
+    uint64_t size() const { return size_; }      // bytes, whole pages
+
+ private:
+    std::shared_ptr<const SealedFile> file_;
+    uint64_t offset_;
+    uint64_t size_;
+    std::function<void()> released_;
 };
 
 using SharedMemory = std::shared_ptr<const SealedMemory>;
 
-// Makes memory for one tenant, up to a limit.
+uint64_t whole_pages(uint64_t size);
+
+// Makes memory for one tenant, a file each, up to a limit.
 class SealedMemoryAllocator {
  public:
     explicit SealedMemoryAllocator(uint64_t limit) : limit_(limit) {}

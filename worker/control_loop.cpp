@@ -75,8 +75,8 @@ void ControlLoop::handle(const protocol::WorkerCloseContextRequest& request, Con
 void ControlLoop::handle(const protocol::WorkerAddRegionRequest& request, ControlMessage& message) {
     const auto context = find(request.context);
     wire::Result<void> added = wire::fail(wire::Fault::kSystem, "no context or no file for it");
-    if (context && message.files.size() == 1)
-        added = (*context)->regions->add(request.region, message.files[0], request.size);
+    if (context && message.files.size() == 2)
+        added = (*context)->regions->add(request, message.files[0], std::move(message.files[1]));
     // The guest learns of it when it uses the region.
     if (!added)
         log_.error("context {} region {}: {}", request.context, request.region,

@@ -11,13 +11,20 @@ namespace virtgpu::worker {
 
 namespace {
 
-wire::Result<void> check_file(int file, uint64_t size) {
+// Members are destroyed in the reverse order: the region is unmapped before the loan ends.
+struct BorrowedRegion {
+    wire::FileDescriptor loan;
+    std::shared_ptr<wire::Region> region;
+};
+
+wire::Result<void> check_file(int file, uint64_t offset, uint64_t size) {
     struct stat status {};
     if (::fstat(file, &status) != 0)
         return wire::system_failure(errno, "looking at a region's file");
-    if (size == 0 || status.st_size < 0 || static_cast<uint64_t>(status.st_size) < size)
-        return wire::fail(wire::Fault::kSystem, "a region of {} bytes in a file of {}", size,
-                          status.st_size);
+    const auto file_size = static_cast<uint64_t>(status.st_size);
+    if (size == 0 || status.st_size < 0 || offset > file_size || size > file_size - offset)
+        return wire::fail(wire::Fault::kSystem, "a region of {}+{} bytes in a file of {}", offset,
+                          size, status.st_size);
     const int seals = ::fcntl(file, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
         return wire::fail(wire::Fault::kSystem, "a region's file is not sealed against shrinking");
@@ -26,13 +33,17 @@ wire::Result<void> check_file(int file, uint64_t size) {
 
 }  // namespace
 
-wire::Result<void> RegionTable::add(uint32_t number, const wire::FileDescriptor& file,
-                                    uint64_t size) {
-    TRY(check_file(file.number(), size));
-    auto region = TRY(wire::map_region(file.number(), size));
+wire::Result<void> RegionTable::add(const protocol::WorkerAddRegionRequest& request,
+                                    const wire::FileDescriptor& file, wire::FileDescriptor loan) {
+    TRY(check_file(file.number(), request.offset, request.size));
+    auto mapped =
+        TRY(wire::map_region(file.number(), request.size, static_cast<int64_t>(request.offset)));
+    const auto borrowed =
+        std::make_shared<BorrowedRegion>(BorrowedRegion{std::move(loan), std::move(mapped)});
+    const std::shared_ptr<wire::Region> region(borrowed, borrowed->region.get());
     const std::lock_guard lock(mutex_);
-    if (!regions_.emplace(number, std::move(region)).second)
-        return wire::fail(wire::Fault::kSystem, "region {} exists", number);
+    if (!regions_.emplace(request.region, region).second)
+        return wire::fail(wire::Fault::kSystem, "region {} exists", request.region);
     return {};
 }
 

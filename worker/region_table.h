@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "backend/regions.h"
+#include "protocol/generated/structures.h"
 #include "wire/sys/file_descriptor.h"
 
 namespace virtgpu::worker {
@@ -14,8 +15,11 @@ namespace virtgpu::worker {
 // is used stays mapped until then.
 class RegionTable : public backend::Regions {
  public:
-    // Fails for a file that is smaller than `size` or could shrink: touching it would kill us.
-    wire::Result<void> add(uint32_t number, const wire::FileDescriptor& file, uint64_t size);
+    // Fails for a file that is too small or could shrink: touching it would kill us. `loan` is
+    // closed when the region is unmapped, which tells the device process that it may use the memory
+    // anew.
+    wire::Result<void> add(const protocol::WorkerAddRegionRequest& request,
+                           const wire::FileDescriptor& file, wire::FileDescriptor loan);
     void remove(uint32_t number);
 
     wire::Result<std::shared_ptr<wire::Region>> find(uint32_t number) const override;

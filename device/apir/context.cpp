@@ -66,7 +66,7 @@ void Context::tell_worker_to_close() {
 void Context::attach(uint32_t region, device::SharedMemory memory) {
     const auto [place, added] = regions_.emplace(region, std::move(memory));
     if (added && phase_ != Phase::kNew && alive())
-        announce(region, *place->second);
+        announce(region, place->second);
 }
 
 void Context::detach(uint32_t region) {
@@ -75,11 +75,8 @@ void Context::detach(uint32_t region) {
                               protocol::WorkerRemoveRegionRequest{worker_number_, region});
 }
 
-void Context::announce(uint32_t region, const device::SealedMemory& memory) {
-    const std::array<int, 1> file{memory.file()};
-    services_.worker.send(WorkerMessage::kAddRegion,
-                          protocol::WorkerAddRegionRequest{worker_number_, region, memory.size()},
-                          file);
+void Context::announce(uint32_t region, const device::SharedMemory& memory) {
+    services_.worker.lend(worker_number_, region, memory);
 }
 
 void Context::submit(std::span<const std::byte> command, Done done) {
@@ -127,7 +124,7 @@ void Context::execute(const wire::ApirLoadlibraryRequest& /*request*/, Call call
     services_.worker.send(WorkerMessage::kOpenContext,
                           protocol::WorkerOpenContextRequest{worker_number_});
     for (const auto& [region, memory] : regions_)
-        announce(region, *memory);
+        announce(region, memory);
 }
 
 void Context::on_opened(OpenStatus status) {

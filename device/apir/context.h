@@ -75,7 +75,7 @@ class Context {
     bool may_open(const protocol::ApirOpenRingRequest& request) const;
     void close_ring(uint32_t number);
     void tell_worker_to_close();
-    void announce(uint32_t region, const device::SealedMemory& memory);
+    void announce(uint32_t region, const device::SharedMemory& memory);
     void finish(const Call& call, uint32_t code, std::span<const std::byte> payload = {});
     template <typename Reply>
     void finish_forward(const Call& call, const Reply& reply);

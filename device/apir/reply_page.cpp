@@ -16,7 +16,8 @@ Result<void> write_reply(const device::SealedMemory& region, uint32_t code,
     const size_t size = sizeof(uint32_t) + payload.size();
     if (size > region.size())
         return fail(Fault::kPeer, "a reply of {} bytes for a region of {}", size, region.size());
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, region.file(), 0);
+    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, region.file(),
+                          static_cast<off_t>(region.offset()));
     if (memory == MAP_FAILED)
         return wire::system_failure(errno, "mapping a reply region");
     auto* bytes = static_cast<std::byte*>(memory);

@@ -1,6 +1,11 @@
 #include "device/apir/worker_supply.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
 namespace virtgpu::apir {
 
@@ -17,6 +22,29 @@ Result<void> WorkerSupply::ensure_started() {
         [this](const wire::WorkerRequest& message) { listener_.on_worker_message(message); },
         [this] { lost(); }));
     return {};
+}
+
+Result<wire::FileDescriptor> WorkerSupply::open_loan(const device::SharedMemory& memory) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return wire::system_failure(errno, "creating a pipe");
+    wire::FileDescriptor ours(ends[0]);
+    wire::FileDescriptor theirs(ends[1]);
+    const uint64_t number = next_loan_++;
+    auto watch = TRY(loop_.watch(ours.number(), device::Interest::kReadable,
+                                 [this, number] { const auto ended = loans_.extract(number); }));
+    loans_.emplace(number, Loan{memory, std::move(ours), std::move(watch)});
+    return theirs;
+}
+
+void WorkerSupply::lend(uint32_t context, uint32_t region, const device::SharedMemory& memory) {
+    const auto theirs = open_loan(memory);
+    if (!theirs)  // using the region then closes the context
+        return log_.error("the worker is not told of a region: {}", theirs.error().message());
+    const std::array files{memory->file(), theirs->number()};
+    send(protocol::WorkerMessage::kAddRegion,
+         protocol::WorkerAddRegionRequest{context, region, memory->size(), memory->offset()},
+         files);
 }
 
 void WorkerSupply::lost() {

@@ -1,10 +1,12 @@
 // The tenant's compute worker: started when first needed, and again after it died.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "device/apir/worker_link.h"
+#include "device/sealed_memory.h"
 
 namespace virtgpu::apir {
 
@@ -34,19 +36,32 @@ class WorkerSupply {
         if (link_ && wire::encode(writer, fields))
             link_->send(writer.bytes(), files);
     }
+    // Tells the worker of a region, which we keep for as long as it has it mapped.
+    void lend(uint32_t context, uint32_t region, const device::SharedMemory& memory);
     // Asks the worker to finish what it has. No other is started from now on.
     void drain();
     // No process of ours is left.
     bool ended() const;
 
  private:
+    // Ends when the worker closes the pipe's other end, which it does after unmapping the region,
+    // and the kernel when it dies.
+    struct Loan {
+        device::SharedMemory memory;
+        wire::FileDescriptor pipe;
+        device::Watch watch;
+    };
+
     void lost();
+    Result<wire::FileDescriptor> open_loan(const device::SharedMemory& memory);
 
     const WorkerOptions& options_;
     EventLoop& loop_;
     wire::Log& log_;
     WorkerListener& listener_;
     bool draining_ = false;
+    uint64_t next_loan_ = 0;
+    std::map<uint64_t, Loan> loans_;
     std::unique_ptr<WorkerLink> link_;
     // Lost workers whose processes have yet to end.
     std::vector<std::unique_ptr<WorkerLink>> ending_;

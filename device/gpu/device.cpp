@@ -17,8 +17,8 @@ ResponseType response_to(Fault fault) {
 
 }  // namespace
 
-Device::Device(apir::Renderer& renderer, Window& window, uint64_t memory_limit, wire::Log& log)
-    : renderer_(renderer), window_(window), log_(log), resources_(memory_limit) {}
+Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log)
+    : renderer_(renderer), log_(log), memory_(window), resources_(window.size()) {}
 
 Device::~Device() {
     reset();
@@ -28,7 +28,7 @@ void Device::reset() {
     lifetime_ = std::make_shared<int>(0);
     timelines_.clear();
     renderer_.destroy_all_contexts();
-    window_.forget_all();
+    memory_.reset();
     resources_.clear();
 }
 
@@ -115,7 +115,7 @@ void Device::handle(const Header& header, const ContextAttachResource& command,
     if (resource == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such resource");
     resource->contexts.insert(header.context);
-    if (const auto* blob = std::get_if<HostBlob>(&resource->memory))
+    if (const auto* blob = std::get_if<HostBlob>(&resource->memory); blob && blob->memory)
         context->attach(command.resource, blob->memory);
     reply({});
 }
@@ -151,61 +151,74 @@ void Device::handle(const Header& /*header*/, const ResourceCreateBlob& command,
     reply({});
 }
 
+void Device::attach_all(uint32_t number, const Resource& resource) {
+    for (const uint32_t id : resource.contexts)
+        if (apir::Context* context = renderer_.find(id))
+            context->attach(number, std::get<HostBlob>(resource.memory).memory);
+}
+
+void Device::detach_all(uint32_t number, const Resource& resource) {
+    for (const uint32_t id : resource.contexts)
+        if (apir::Context* context = renderer_.find(id))
+            context->detach(number);
+}
+
 void Device::handle(const Header& /*header*/, const ResourceUnref& command, const Reply& reply) {
-    Resource* resource = resources_.find(command.resource);
+    const Resource* resource = resources_.find(command.resource);
     if (resource == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such resource");
-    for (const uint32_t number : resource->contexts)
-        if (apir::Context* context = renderer_.find(number))
-            context->detach(command.resource);
-    if (HostBlob* blob = resources_.find_host_blob(command.resource); blob && blob->mapped_at)
-        unmap(*blob, [](const Response&) {});
+    detach_all(command.resource, *resource);
+    const HostBlob* blob = resources_.find_host_blob(command.resource);
+    const auto place = blob == nullptr ? std::nullopt : blob->place;
     resources_.remove(command.resource);
-    reply({});
+    if (!place)
+        return reply({});
+    // With this answer the driver gives the place to another blob.
+    memory_.when_free(*place, [reply] { reply({}); });
 }
 
 void Device::handle(const Header& /*header*/, const MapBlob& command, const Reply& reply) {
     HostBlob* blob = resources_.find_host_blob(command.resource);
     if (blob == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such host blob");
-    if (const auto placed = resources_.place(*blob, command.offset, window_.size()); !placed) {
-        log_.debug("resource {} was not mapped: {}", command.resource, placed.error().message());
-        return reply({ResponseType::kErrorInvalidParameter});
+    if (blob->memory)
+        return refuse(reply, ResponseType::kErrorInvalidParameter, "the blob is mapped already");
+    auto memory = memory_.claim(command.offset, blob->size);
+    if (!memory) {
+        log_.debug("resource {} was not mapped: {}", command.resource, memory.error().message());
+        return reply({ResponseType::kErrorOutOfMemory});
     }
-    window_.map(command.offset, blob->memory,
-                [this, command, reply](const wire::Result<void>& result) {
-                    on_mapped(command, result, reply);
-                });
+    blob->memory = std::move(*memory);
+    blob->place = command.offset;
+    attach_all(command.resource, *resources_.find(command.resource));
+    memory_.when_visible([this, command, reply](const wire::Result<void>& result) {
+        on_visible(command, result, reply);
+    });
 }
 
-void Device::on_mapped(const MapBlob& command, const wire::Result<void>& result,
-                       const Reply& reply) {
+void Device::on_visible(const MapBlob& command, const wire::Result<void>& result,
+                        const Reply& reply) {
     if (result)
         return reply({ResponseType::kOkMapInfo, encode_map_info()});
     log_.error("resource {} was not mapped: {}", command.resource, result.error().message());
     // It may have been unmapped, and its number given to another, in the meantime.
     HostBlob* blob = resources_.find_host_blob(command.resource);
-    if (blob != nullptr && blob->mapped_at == command.offset)
-        resources_.displace(*blob);
+    if (blob != nullptr && blob->memory && blob->place == command.offset) {
+        detach_all(command.resource, *resources_.find(command.resource));
+        blob->memory.reset();
+    }
     reply({ResponseType::kErrorUnspecified});
-}
-
-void Device::unmap(HostBlob& blob, const Reply& reply) {
-    const uint64_t offset = resources_.displace(blob);
-    window_.unmap(offset, blob.memory, [this, reply](const wire::Result<void>& result) {
-        if (!result)
-            log_.error("a blob was not unmapped: {}", result.error().message());
-        reply({result ? ResponseType::kOkNoData : ResponseType::kErrorUnspecified});
-    });
 }
 
 void Device::handle(const Header& /*header*/, const UnmapBlob& command, const Reply& reply) {
     HostBlob* blob = resources_.find_host_blob(command.resource);
     if (blob == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such host blob");
-    if (!blob->mapped_at)
+    if (!blob->memory)
         return refuse(reply, ResponseType::kErrorInvalidParameter, "the blob is not mapped");
-    unmap(*blob, reply);
+    detach_all(command.resource, *resources_.find(command.resource));
+    blob->memory.reset();
+    memory_.when_free(*blob->place, [reply] { reply({}); });
 }
 
 void Device::handle(const Header& header, const Submit3d& command, const Reply& reply) {

@@ -10,6 +10,7 @@
 #include "device/apir/renderer.h"
 #include "device/gpu/command.h"
 #include "device/gpu/fence_timelines.h"
+#include "device/gpu/host_visible_memory.h"
 #include "device/gpu/resources.h"
 #include "device/gpu/response.h"
 #include "device/gpu/window.h"
@@ -23,8 +24,8 @@ class Device {
 
     static constexpr uint32_t kCapsets = 1;
 
-    // All references must outlive the device. `memory_limit`: bytes of all regions.
-    Device(apir::Renderer& renderer, Window& window, uint64_t memory_limit, wire::Log& log);
+    // All references must outlive the device.
+    Device(apir::Renderer& renderer, Window& window, wire::Log& log);
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
@@ -56,12 +57,13 @@ class Device {
 
     Reply make_reply(const Header& header, const Respond& respond);
     void refuse(const Reply& reply, ResponseType type, std::string_view why);
-    void on_mapped(const MapBlob& command, const wire::Result<void>& result, const Reply& reply);
-    void unmap(HostBlob& blob, const Reply& reply);
+    void on_visible(const MapBlob& command, const wire::Result<void>& result, const Reply& reply);
+    void attach_all(uint32_t number, const Resource& resource);
+    void detach_all(uint32_t number, const Resource& resource);
 
     apir::Renderer& renderer_;
-    Window& window_;
     wire::Log& log_;
+    HostVisibleMemory memory_;
     Resources resources_;
     FenceTimelines timelines_;
     // Responses from before a reset are dropped: they hold the lifetime that was current then.

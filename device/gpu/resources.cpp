@@ -1,6 +1,5 @@
 #include "device/gpu/resources.h"
 
-#include <iterator>
 #include <utility>
 
 #include "device/limits.h"
@@ -35,7 +34,10 @@ Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     if (size > device::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     device::kMaxRegionBytes);
-    resources_.emplace(number, Resource{HostBlob{TRY(allocator_.allocate(size))}});
+    if (size == 0 || size > largest_blob_)
+        return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
+                    largest_blob_);
+    resources_.emplace(number, Resource{HostBlob{device::whole_pages(size)}});
     return {};
 }
 
@@ -67,44 +69,8 @@ void Resources::forget_context(uint32_t context) {
 
 void Resources::clear() {
     resources_.clear();
-    placed_.clear();
     guest_blobs_ = 0;
     guest_blob_pages_ = 0;
-}
-
-bool Resources::is_free(uint64_t offset, uint64_t size) const {
-    const auto next = placed_.lower_bound(offset);
-    if (next != placed_.end() && next->first - offset < size)
-        return false;
-    if (next == placed_.begin())
-        return true;
-    const auto previous = std::prev(next);
-    return offset - previous->first >= previous->second;
-}
-
-Result<void> Resources::place(HostBlob& blob, uint64_t offset, uint64_t window_size) {
-    const uint64_t size = blob.memory->size();
-    if (blob.mapped_at)
-        return fail(Fault::kRefused, "the blob is mapped already");
-    if (placed_.size() == device::kMaxLiveMappings)
-        return fail(Fault::kRefused, "{} blobs are mapped", device::kMaxLiveMappings);
-    constexpr uint64_t kPageMask = 4095;
-    if (offset > window_size || size > window_size - offset || (offset & kPageMask) != 0)
-        return fail(Fault::kRefused, "{}+{} is no place in a window of {}", offset, size,
-                    window_size);
-    if (!is_free(offset, size))
-        return fail(Fault::kRefused, "{}+{} is mapped already", offset, size);
-    placed_.emplace(offset, size);
-    blob.mapped_at = offset;
-    return {};
-}
-
-uint64_t Resources::displace(HostBlob& blob) {
-    const uint64_t offset = blob.mapped_at.value_or(0);
-    if (blob.mapped_at)
-        placed_.erase(offset);
-    blob.mapped_at.reset();
-    return offset;
 }
 
 }  // namespace virtgpu::gpu

@@ -1,4 +1,4 @@
-// The guest's resources and where they are mapped. Limits: device/limits.h.
+// The guest's resources. Limits: device/limits.h.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,11 @@ struct GuestBlob {
     std::vector<PageRun> pages;
 };
 
-// Memory of ours: a region.
+// Memory of ours: a region, while it is mapped.
 struct HostBlob {
-    device::SharedMemory memory;
-    std::optional<uint64_t> mapped_at{};  // in the window; set while mapped or being mapped
+    uint64_t size = 0;                // bytes, whole pages
+    device::SharedMemory memory{};    // set while mapped or being mapped
+    std::optional<uint64_t> place{};  // in the window, where it is or was
 };
 
 struct Resource {
@@ -31,7 +32,8 @@ struct Resource {
 
 class Resources {
  public:
-    explicit Resources(uint64_t memory_limit) : allocator_(memory_limit) {}
+    // `largest_blob`: bytes that a host blob may have.
+    explicit Resources(uint64_t largest_blob) : largest_blob_(largest_blob) {}
 
     // Fault::kPeer for a number that is 0 or taken, Fault::kRefused over a limit.
     wire::Result<void> add_guest_blob(uint32_t number, std::vector<PageRun> pages);
@@ -45,21 +47,13 @@ class Resources {
     void clear();
     size_t size() const { return resources_.size(); }
 
-    // Claims the window's bytes for a blob. Fault::kRefused when it cannot lie there or too many
-    // blobs are mapped, and then nothing is claimed.
-    wire::Result<void> place(HostBlob& blob, uint64_t offset, uint64_t window_size);
-    // Gives the place back; the offset that it had.
-    uint64_t displace(HostBlob& blob);
-
  private:
     wire::Result<void> check_number(uint32_t number) const;
-    bool is_free(uint64_t offset, uint64_t size) const;
 
-    device::SealedMemoryAllocator allocator_;
+    uint64_t largest_blob_;
     std::map<uint32_t, Resource> resources_;
     size_t guest_blobs_ = 0;
     size_t guest_blob_pages_ = 0;
-    std::map<uint64_t, uint64_t> placed_;  // offset to size
 };
 
 }  // namespace virtgpu::gpu

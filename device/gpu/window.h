@@ -3,14 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "device/sealed_memory.h"
 #include "wire/result.h"
 
 namespace virtgpu::gpu {
 
-// Operations are carried out in the order of the calls, each after the one before is complete; so a
-// place may be mapped anew as soon as its unmapping has been asked for.
 class Window {
  public:
     using Finished = std::function<void(wire::Result<void>)>;
@@ -18,11 +17,11 @@ class Window {
     virtual ~Window() = default;
 
     virtual uint64_t size() const = 0;  // bytes, 0: there is none
-    // `finished` is called later, never from inside the call; not at all after forget_all().
-    virtual void map(uint64_t offset, device::SharedMemory memory, Finished finished) = 0;
-    virtual void unmap(uint64_t offset, device::SharedMemory memory, Finished finished) = 0;
-    // The device is being reset: the VMM drops all mappings by itself.
-    virtual void forget_all() = 0;
+    // Puts a file of that size where the guest sees it. `finished` is called later, never from
+    // inside the call; not at all after forget().
+    virtual void map(std::shared_ptr<const device::SealedFile> file, Finished finished) = 0;
+    // The device is being reset: the VMM has dropped the mapping by itself.
+    virtual void forget() = 0;
 };
 
 }  // namespace virtgpu::gpu

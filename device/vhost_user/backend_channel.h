@@ -2,9 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <memory>
-#include <vector>
 
 #include "device/event_loop.h"
 #include "device/gpu/window.h"
@@ -15,13 +13,13 @@
 
 namespace virtgpu::vhost_user {
 
-// One operation at a time, none of which waits: while QEMU works on one, it may send us requests of
-// its own and wait for their answers.
+// Maps the window's file, once until the device is reset. Nothing in here waits: while QEMU works
+// on it, it sends us requests of its own and waits for their answers.
 class BackendChannel : public gpu::Window {
  public:
-    // How long a mapping may take after QEMU has agreed to it. A VMM that does not tell us of its
-    // memory for such mappings loses this much time for each.
-    static constexpr std::chrono::milliseconds kRegionTimeout{1000};
+    // How long a mapping may take after QEMU has agreed to it. Only a VMM that does not tell us of
+    // its memory takes that long.
+    static constexpr std::chrono::milliseconds kReportTimeout{1000};
 
     // `window_size`: bytes. The loop and the log must outlive the channel.
     static Result<std::unique_ptr<BackendChannel>> create(uint64_t window_size,
@@ -31,42 +29,36 @@ class BackendChannel : public gpu::Window {
     Result<void> connect(FileDescriptor socket);
 
     uint64_t size() const override { return window_size_; }
-    void map(uint64_t offset, device::SharedMemory memory, Finished finished) override;
-    void unmap(uint64_t offset, device::SharedMemory memory, Finished finished) override;
-    void forget_all() override;
+    void map(std::shared_ptr<const device::SealedFile> file, Finished finished) override;
+    void forget() override;
 
-    // True when the region is memory of ours, which the VMM sends back to us as guest memory.
+    // True when it is the window's file, which the VMM sends back to us as guest memory.
     bool is_ours(const device::FileIdentity& identity) const;
-    // Such a region is in the guest's address space now.
-    void region_added(const device::FileIdentity& identity);
+    // The VMM has told us of all of the guest's memory. Nothing but a reset of the device takes the
+    // window out of it; true when that has happened.
+    enum class WindowReported { kNo, kYes };
+    bool was_dropped(WindowReported reported);
 
  private:
-    enum class Kind { kMap, kUnmap };
     enum class State {
-        kQueued,
+        kUnmapped,
         kNotSent,  // its failure is reported from the event loop
         kSent,
-        kAccepted  // a mapping that is not in the guest's address space yet
-    };
-    struct Operation {
-        Kind kind;
-        uint64_t offset;
-        device::SharedMemory memory;
-        Finished finished;  // empty once it is forgotten
-        State state = State::kQueued;
-        bool region_added = false;
+        kReported,  // to us as guest memory, but not agreed to yet
+        kAgreed,    // but not in the guest's address space yet
+        kMapped,
+        kForgotten  // sent, and then the device was reset; the answer is still to come
     };
 
     BackendChannel(uint64_t window_size, device::EventLoop& loop, wire::Log& log,
                    device::Timer timer)
         : window_size_(window_size), loop_(loop), log_(log), timer_(std::move(timer)) {}
-    void enqueue(Operation operation);
-    void start_next();
-    Result<void> send(const Operation& operation);
+    void start();
+    Result<void> send();
     void readable();
     Result<void> receive();
-    void answered(bool accepted);
-    void finish(const Result<void>& result);
+    void answered(bool agreed);
+    void finish(State state, const Result<void>& result);
     void time_is_up();
     void disconnect(const std::string& why);
 
@@ -75,8 +67,10 @@ class BackendChannel : public gpu::Window {
     wire::Log& log_;
     device::Timer timer_;
     std::unique_ptr<MessageSocket> socket_;
-    std::deque<Operation> operations_;  // the first is being worked on
-    std::vector<device::FileIdentity> mapped_;
+    State state_ = State::kUnmapped;
+    bool seen_in_memory_ = false;  // the VMM reports the window at all
+    std::shared_ptr<const device::SealedFile> file_;
+    Finished finished_;
     device::Watch watch_;
     device::Watch timer_watch_;
 };

@@ -139,35 +139,22 @@ Result<Endpoint::Answered> Endpoint::handle(GetQueueCount& /*request*/) {
     return reply_number(RequestType::kGetQueueCount, kQueues);
 }
 
-Result<Endpoint::Answered> Endpoint::handle(GetMaxMemorySlots& /*request*/) {
-    return reply_number(RequestType::kGetMaxMemorySlots, kMaxMemorySlots);
-}
-
-Result<void> Endpoint::add_region(const MemoryRegion& region) {
-    if (memory_.size() == kMaxMemorySlots)
-        return fail(Fault::kPeer, "more than {} memory regions", kMaxMemorySlots);
-    const auto identity = TRY(device::FileIdentity::of(region.file.number()));
-    if (!channel_.is_ours(identity))
-        return memory_.add(region.range, region.file.number());
-    TRY(memory_.add_unusable(region.range));
-    channel_.region_added(identity);
-    return {};
-}
-
 Result<Endpoint::Answered> Endpoint::handle(SetMemoryTable& request) {
+    using Reported = BackendChannel::WindowReported;
     memory_.clear();
-    for (const MemoryRegion& region : request.regions)
-        TRY(add_region(region));
-    return Answered::kNo;
-}
-
-Result<Endpoint::Answered> Endpoint::handle(AddMemoryRegion& request) {
-    TRY(add_region(request.region));
-    return Answered::kNo;
-}
-
-Result<Endpoint::Answered> Endpoint::handle(RemoveMemoryRegion& request) {
-    TRY(memory_.remove(request.range));
+    auto reported = Reported::kNo;
+    for (const MemoryRegion& region : request.regions) {
+        const auto identity = TRY(device::FileIdentity::of(region.file.number()));
+        if (!channel_.is_ours(identity)) {
+            TRY(memory_.add(region.range, region.file.number()));
+            continue;
+        }
+        // The guest must not have us read its requests from there.
+        TRY(memory_.add_unusable(region.range));
+        reported = Reported::kYes;
+    }
+    if (channel_.was_dropped(reported))
+        reset_device("the VMM dropped the window");
     return Answered::kNo;
 }
 

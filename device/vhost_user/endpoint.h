@@ -39,8 +39,6 @@ class Endpoint {
     Result<Answered> handle(SetFeatures& request);
     Result<Answered> handle(SetOwner& request);
     Result<Answered> handle(SetMemoryTable& request);
-    Result<Answered> handle(AddMemoryRegion& request);
-    Result<Answered> handle(RemoveMemoryRegion& request);
     Result<Answered> handle(SetVringSize& request);
     Result<Answered> handle(SetVringAddress& request);
     Result<Answered> handle(SetVringBase& request);
@@ -57,13 +55,11 @@ class Endpoint {
     Result<Answered> handle(SetConfig& request);
     Result<Answered> handle(GpuSetSocket& request);
     Result<Answered> handle(ResetDevice& request);
-    Result<Answered> handle(GetMaxMemorySlots& request);
     Result<Answered> handle(GetSharedMemoryConfig& request);
     Result<Answered> handle(UnknownRequest& request);
 
     Result<Answered> reply(RequestType type, std::span<const std::byte> payload);
     Result<Answered> reply_number(RequestType type, uint64_t value);
-    Result<void> add_region(const MemoryRegion& region);
     Vring& vring(uint32_t number) { return number == 0 ? control_ : cursor_; }
     void reset_device(const char* why);
     void log_when_ready();

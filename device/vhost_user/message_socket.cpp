@@ -86,7 +86,9 @@ Result<std::optional<Message>> MessageSocket::receive() {
 }
 
 Result<void> MessageSocket::send(uint32_t request, uint32_t flags,
-                                 std::span<const std::byte> payload, std::optional<int> file) {
+                                 std::span<const std::byte> payload, std::span<const int> files) {
+    if (files.size() > kMaxFiles)
+        return fail(Fault::kRefused, "{} descriptors in one message", files.size());
     wire::Writer writer;
     writer.number(request);
     writer.number(flags | Message::kVersion);
@@ -94,18 +96,18 @@ Result<void> MessageSocket::send(uint32_t request, uint32_t flags,
     if (!payload.empty())
         std::memcpy(writer.extend(payload.size()), payload.data(), payload.size());
     iovec data{const_cast<std::byte*>(writer.bytes().data()), writer.bytes().size()};
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control_bytes{};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxFiles * sizeof(int))> control_bytes{};
     msghdr header{};
     header.msg_iov = &data;
     header.msg_iovlen = 1;
-    if (file) {
+    if (!files.empty()) {
         header.msg_control = control_bytes.data();
-        header.msg_controllen = control_bytes.size();
+        header.msg_controllen = CMSG_SPACE(files.size_bytes());
         cmsghdr* control = CMSG_FIRSTHDR(&header);
         control->cmsg_level = SOL_SOCKET;
         control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(control), &*file, sizeof(int));
+        control->cmsg_len = CMSG_LEN(files.size_bytes());
+        std::memcpy(CMSG_DATA(control), files.data(), files.size_bytes());
     }
     const ssize_t sent = ::sendmsg(number(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0)

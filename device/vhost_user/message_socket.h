@@ -43,7 +43,7 @@ class MessageSocket {
     Result<std::optional<Message>> receive();
     // A peer that does not take a whole message is a failure: neither side sends many unanswered.
     Result<void> send(uint32_t request, uint32_t flags, std::span<const std::byte> payload,
-                      std::optional<int> file = std::nullopt);
+                      std::span<const int> files = {});
 
  private:
     static constexpr size_t kHeaderBytes = 12;

@@ -28,14 +28,11 @@ enum class RequestType : uint32_t {
     kSetConfig = 25,
     kGpuSetSocket = 33,
     kResetDevice = 34,
-    kGetMaxMemorySlots = 36,
-    kAddMemoryRegion = 37,
-    kRemoveMemoryRegion = 38,
     kGetSharedMemoryConfig = 44,
 };
 
 // Requests of ours, over the backend channel.
-enum class BackendRequestType : uint32_t { kMap = 9, kUnmap = 10 };
+enum class BackendRequestType : uint32_t { kMap = 9 };
 
 // Bits of the virtio features that concern the transport.
 inline constexpr unsigned kFeatureIndirect = 28;
@@ -57,8 +54,6 @@ inline constexpr unsigned kProtocolResetDevice = 13;
 // 22, not the 20 of drafts and forks; those bits mean something else since 11.1.
 inline constexpr unsigned kProtocolSharedMemory = 22;
 
-// The most memory regions that we accept; QEMU's own limit is 512.
-inline constexpr uint64_t kMaxMemorySlots = 509;
 inline constexpr size_t kMaxRegionsInTable = 8;
 inline constexpr uint32_t kMaxConfigBytes = 256;
 inline constexpr size_t kSharedMemoryRegions = 256;  // entries of GET_SHMEM_CONFIG's answer

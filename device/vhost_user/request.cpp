@@ -76,18 +76,6 @@ Result<Request> decode_memory_table(Reader& reader, std::vector<FileDescriptor>&
     return request;
 }
 
-Result<virtio::MemoryRange> decode_single_range(Reader& reader) {
-    TRY(reader.number<uint64_t>());  // padding
-    return decode_range(reader);
-}
-
-Result<Request> decode_add_region(Reader& reader, std::vector<FileDescriptor>& files) {
-    AddMemoryRegion request;
-    request.region.range = TRY(decode_single_range(reader));
-    request.region.file = TRY(only_file(files));
-    return request;
-}
-
 Result<Request> decode_get_config(Reader& reader) {
     GetConfig request;
     request.offset = TRY(reader.number<uint32_t>());
@@ -151,12 +139,6 @@ Result<Request> decode_fields(uint32_t type, Reader& reader, std::vector<FileDes
             return GpuSetSocket{TRY(only_file(files))};
         case RequestType::kResetDevice:
             return ResetDevice{};
-        case RequestType::kGetMaxMemorySlots:
-            return GetMaxMemorySlots{};
-        case RequestType::kAddMemoryRegion:
-            return decode_add_region(reader, files);
-        case RequestType::kRemoveMemoryRegion:
-            return RemoveMemoryRegion{TRY(decode_single_range(reader))};
         case RequestType::kGetSharedMemoryConfig:
             return GetSharedMemoryConfig{};
         default:

@@ -23,12 +23,6 @@ struct MemoryRegion {
 struct SetMemoryTable {
     std::vector<MemoryRegion> regions;
 };
-struct AddMemoryRegion {
-    MemoryRegion region;
-};
-struct RemoveMemoryRegion {
-    virtio::MemoryRange range;
-};
 struct SetVringSize {
     uint32_t vring = 0;
     uint32_t size = 0;
@@ -80,18 +74,16 @@ struct GpuSetSocket {
     FileDescriptor file;
 };
 struct ResetDevice {};
-struct GetMaxMemorySlots {};
 struct GetSharedMemoryConfig {};
 struct UnknownRequest {
     uint32_t request = 0;
 };
 
-using Request = std::variant<GetFeatures, SetFeatures, SetOwner, SetMemoryTable, AddMemoryRegion,
-                             RemoveMemoryRegion, SetVringSize, SetVringAddress, SetVringBase,
-                             GetVringBase, SetVringKick, SetVringCall, SetVringError,
-                             GetProtocolFeatures, SetProtocolFeatures, GetQueueCount,
-                             SetVringEnable, SetBackendChannel, GetConfig, SetConfig, GpuSetSocket,
-                             ResetDevice, GetMaxMemorySlots, GetSharedMemoryConfig, UnknownRequest>;
+using Request = std::variant<GetFeatures, SetFeatures, SetOwner, SetMemoryTable, SetVringSize,
+                             SetVringAddress, SetVringBase, GetVringBase, SetVringKick,
+                             SetVringCall, SetVringError, GetProtocolFeatures, SetProtocolFeatures,
+                             GetQueueCount, SetVringEnable, SetBackendChannel, GetConfig, SetConfig,
+                             GpuSetSocket, ResetDevice, GetSharedMemoryConfig, UnknownRequest>;
 
 // Takes the message's descriptors. Vring numbers are checked. Every failure is Fault::kPeer.
 Result<Request> decode_request(Message message);

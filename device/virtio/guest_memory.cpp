@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -58,18 +57,6 @@ Result<void> GuestMemory::add(const MemoryRange& range, int file) {
 Result<void> GuestMemory::add_unusable(const MemoryRange& range) {
     TRY(check_new(range));
     ranges_.push_back({range, nullptr, 0});
-    return {};
-}
-
-Result<void> GuestMemory::remove(const MemoryRange& range) {
-    const auto found = std::find_if(ranges_.begin(), ranges_.end(), [&](const Mapped& mapped) {
-        return mapped.range.guest_address == range.guest_address &&
-               mapped.range.size == range.size && mapped.range.vmm_address == range.vmm_address;
-    });
-    if (found == ranges_.end())
-        return fail(Fault::kPeer, "memory range {:#x}+{:#x} is not there", range.guest_address,
-                    range.size);
-    ranges_.erase(found);
     return {};
 }
 

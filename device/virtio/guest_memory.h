@@ -35,10 +35,7 @@ class GuestMemory {
     // A range that exists in the guest but that no address may lead to: memory of ours that is in
     // the guest's window.
     Result<void> add_unusable(const MemoryRange& range);
-    // Fault::kPeer when there is none. The file offset is not compared.
-    Result<void> remove(const MemoryRange& range);
     void clear() { ranges_.clear(); }
-    size_t size() const { return ranges_.size(); }
 
     Result<void> copy_out(uint64_t address, std::span<std::byte> to) const;
     Result<void> copy_in(uint64_t address, std::span<const std::byte> from);

@@ -546,11 +546,12 @@ struct WorkerCloseContextRequest {
     bool operator==(const WorkerCloseContextRequest&) const = default;
 };
 
-// Device to worker, with the memfd: a region that the context may name.
+// Device to worker, with the memfd and the end of a pipe: a region that the context may name. The pipe stays open while the worker has the region mapped; then the memory is used for something else.
 struct WorkerAddRegionRequest {
     uint32_t context{};  // Number.
     uint32_t region{};  // Number.
     uint64_t size{};  // Bytes.
+    uint64_t offset{};  // Where it starts in the memfd, a multiple of the page size.
 
     bool operator==(const WorkerAddRegionRequest&) const = default;
 };

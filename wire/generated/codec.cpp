@@ -480,12 +480,14 @@ void store_number(std::byte* to, T value) {
     store_number(to + 0, value.context);
     store_number(to + 4, value.region);
     store_number(to + 8, value.size);
+    store_number(to + 16, value.offset);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerAddRegionRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.region = load_number<uint32_t>(from + 4);
     value.size = load_number<uint64_t>(from + 8);
+    value.offset = load_number<uint64_t>(from + 16);
     return {};
 }
 
@@ -1250,14 +1252,14 @@ Result<protocol::WorkerCloseContextRequest> decode(Reader& reader) {
 }
 
 Result<void> encode(Writer& writer, const protocol::WorkerAddRegionRequest& value) {
-    store(writer.extend(16), value);
+    store(writer.extend(24), value);
     return {};
 }
 
 template <>
 Result<protocol::WorkerAddRegionRequest> decode(Reader& reader) {
     protocol::WorkerAddRegionRequest value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    TRY(load(TRY(reader.take(24)).data(), value));
     return value;
 }
 

@@ -1,4 +1,5 @@
-// A worker without ggml. What it does, its --backend says:
+// A worker without ggml, which keeps all regions until a context is closed. What else it does, its
+// --backend says:
 //   echo    signals a ring's completion whenever its doorbell rings
 //   refuse  opens no context
 //   break   reports each context as broken when a ring is opened
@@ -81,6 +82,8 @@ class FakeWorker {
                                                            : protocol::OpenStatus::kOk});
         if (const auto* open = std::get_if<protocol::WorkerOpenRingRequest>(&*request))
             open_ring(*open, **packet);
+        if (std::holds_alternative<protocol::WorkerAddRegionRequest>(*request))
+            loans_.push_back(std::move((*packet)->files.at(1)));
         if (std::holds_alternative<protocol::WorkerCloseContextRequest>(*request))
             close_context();
         return true;
@@ -101,6 +104,7 @@ class FakeWorker {
     }
 
     void close_context() {
+        loans_.clear();
         if (behaviour_ == "leave")
             ::_exit(kDeathStatus);
     }
@@ -108,6 +112,7 @@ class FakeWorker {
     std::string behaviour_;
     wire::PacketSocket socket_;
     std::vector<Ring> rings_;
+    std::vector<wire::FileDescriptor> loans_;
 };
 
 }  // namespace

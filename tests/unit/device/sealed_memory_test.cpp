@@ -5,6 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+
+#include "wire/sys/mapped_region.h"
+
 namespace virtgpu::device {
 namespace {
 
@@ -53,13 +57,32 @@ TEST(SealedMemory, RefusesSizesThatWouldWrap) {
     EXPECT_FALSE(small.allocate(~uint64_t{0} - 100));
 }
 
-TEST(SealedMemory, IsRecognisedByAnotherDescriptor) {
-    SealedMemoryAllocator allocator(1 << 20);
-    const auto memory = *allocator.allocate(4096);
-    const auto other = *allocator.allocate(4096);
-    const wire::FileDescriptor copy(::dup(memory->file()));
-    EXPECT_EQ(*FileIdentity::of(copy.number()), memory->identity());
-    EXPECT_FALSE(memory->identity() == other->identity());
+TEST(SealedFile, IsRecognisedByAnotherDescriptor) {
+    const auto file = *SealedFile::create(4096);
+    const auto other = *SealedFile::create(4096);
+    const wire::FileDescriptor copy(::dup(file->number()));
+    EXPECT_EQ(*FileIdentity::of(copy.number()), file->identity());
+    EXPECT_FALSE(file->identity() == other->identity());
+}
+
+TEST(SealedFile, PagesComeAndGo) {
+    const auto file = *SealedFile::create(1 << 20);
+    const auto blocks = [&] {
+        struct stat status {};
+        EXPECT_EQ(::fstat(file->number(), &status), 0);
+        return status.st_blocks;
+    };
+    EXPECT_EQ(blocks(), 0);
+    ASSERT_TRUE(file->allocate(4096, 8192));
+    EXPECT_EQ(blocks() * 512, 8192);
+    const auto region = *wire::map_region(file->number(), 1 << 20);
+    const std::array<std::byte, 1> one{std::byte{1}};
+    ASSERT_TRUE(region->copy_in(4096, one));
+    file->discard(4096, 8192);
+    EXPECT_EQ(blocks(), 0);
+    std::array<std::byte, 1> read{std::byte{7}};
+    ASSERT_TRUE(region->copy_out(4096, read));
+    EXPECT_EQ(read[0], std::byte{0});
 }
 
 }  // namespace

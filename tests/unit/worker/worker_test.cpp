@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+
+#include <array>
 
 #include "tests/unit/worker/worker_process.h"
 
@@ -28,8 +31,8 @@ class WorkerTest : public ::testing::Test {
                    uint32_t context = kContext) {
         worker.send(WorkerMessage::kAddRegion,
                     protocol::WorkerAddRegionRequest{context, kRingRegion + number,
-                                                     ring.memory.region->size()},
-                    {ring.memory.file.number()});
+                                                     ring.memory.region->size(), 0},
+                    {ring.memory.file.number(), loan_.number()});
         EXPECT_EQ(try_open(worker, ring, number, context), OpenStatus::kOk) << worker.log();
     }
 
@@ -62,6 +65,8 @@ class WorkerTest : public ::testing::Test {
         }
         return false;
     }
+
+    wire::FileDescriptor loan_{::memfd_create("loan", MFD_CLOEXEC)};
 };
 
 TEST_F(WorkerTest, ServesAContextAndSaysWhatItDid) {
@@ -116,6 +121,47 @@ TEST_F(WorkerTest, ReportsAContextThatBreaksTheProtocolAndServesOthers) {
     EXPECT_TRUE(other.hello(hello()));
 }
 
+// Until then somebody may still write there.
+TEST_F(WorkerTest, EndsALoanWhenNothingUsesTheRegion) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+    const wire::FileDescriptor ours(ends[0]);
+    wire::FileDescriptor theirs(ends[1]);
+    std::swap(loan_, theirs);
+    open_ring(worker, ring);
+    std::swap(loan_, theirs);
+    theirs.reset();
+    worker.send(WorkerMessage::kRemoveRegion,
+                protocol::WorkerRemoveRegionRequest{kContext, kRingRegion});
+    EXPECT_TRUE(ring.hello(hello()));  // the ring goes on, so its region is there
+    std::byte nothing{};
+    EXPECT_EQ(::read(ours.number(), &nothing, 1), -1);
+    worker.send(WorkerMessage::kCloseContext, protocol::WorkerCloseContextRequest{kContext});
+    pollfd entry{ours.number(), POLLIN, 0};
+    ASSERT_EQ(::poll(&entry, 1, static_cast<int>(kSoon.count())), 1);
+    EXPECT_EQ(::read(ours.number(), &nothing, 1), 0);
+}
+
+TEST_F(WorkerTest, FindsARegionInTheMidstOfItsFile) {
+    WorkerProcess worker;
+    open_context(worker);
+    constexpr uint64_t kOffset = 1 << 20;
+    WorkerRing ring;
+    const SharedMemory large(2 * kOffset);
+    ring.memory.region = *wire::map_region(large.file.number(), kOffset, kOffset);
+    worker.send(WorkerMessage::kAddRegion,
+                protocol::WorkerAddRegionRequest{kContext, kRingRegion, kOffset, kOffset},
+                {large.file.number(), loan_.number()});
+    worker.send(WorkerMessage::kAddRegion,
+                protocol::WorkerAddRegionRequest{kContext, 99, kOffset + 4096, kOffset},
+                {large.file.number(), loan_.number()});
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kOk) << worker.log();
+    EXPECT_THAT(worker.log(), HasSubstr("region 99"));
+}
+
 // A file that shrinks after it is mapped would kill the worker with SIGBUS.
 TEST_F(WorkerTest, RefusesRegionsThatCouldFault) {
     WorkerProcess worker;
@@ -123,14 +169,14 @@ TEST_F(WorkerTest, RefusesRegionsThatCouldFault) {
     open_context(worker);
     const SharedMemory unsealed(1 << 20, 0);
     worker.send(WorkerMessage::kAddRegion,
-                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20},
-                {unsealed.file.number()});
+                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20, 0},
+                {unsealed.file.number(), loan_.number()});
     EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused);
     EXPECT_THAT(worker.log(), HasSubstr("not sealed"));
     const SharedMemory small(1 << 16);
     worker.send(WorkerMessage::kAddRegion,
-                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20},
-                {small.file.number()});
+                protocol::WorkerAddRegionRequest{kContext, kRingRegion, 1 << 20, 0},
+                {small.file.number(), loan_.number()});
     EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused);
     open_ring(worker, ring);
 }

@@ -256,7 +256,7 @@ TEST_F(RendererTest, LeavesNoDescriptorsBehind) {
         EXPECT_TRUE(done);
     }
     settle(*loop_);
-    EXPECT_EQ(open_descriptors(), before);
+    EXPECT_LE(open_descriptors(), before);
 }
 
 TEST_F(RendererTest, DrainEndsTheWorkerForGood) {

@@ -21,12 +21,20 @@ TEST(Resources, NumbersAreUnique) {
     EXPECT_EQ(resources.find_host_blob(1), nullptr);
 }
 
-TEST(Resources, MemoryIsLimited) {
+TEST(Resources, SizesAreLimitedAndWholePages) {
     Resources resources(2 * kPage);
-    EXPECT_TRUE(resources.add_host_blob(1, 2 * kPage));
-    EXPECT_EQ(resources.add_host_blob(2, 1).error().fault(), wire::Fault::kRefused);
-    resources.remove(1);
-    EXPECT_TRUE(resources.add_host_blob(2, 1));
+    EXPECT_TRUE(resources.add_host_blob(1, kPage + 1));
+    EXPECT_EQ(resources.find_host_blob(1)->size, 2 * kPage);
+    EXPECT_EQ(resources.add_host_blob(2, 2 * kPage + 1).error().fault(), wire::Fault::kRefused);
+    EXPECT_FALSE(resources.add_host_blob(2, 0));
+}
+
+TEST(Resources, HostBlobsAreCounted) {
+    Resources resources(kWindow);
+    for (uint32_t number = 1; number <= device::kMaxRegions; ++number)
+        ASSERT_TRUE(resources.add_host_blob(number, kPage));
+    EXPECT_FALSE(resources.add_host_blob(9999, kPage));
+    EXPECT_TRUE(resources.add_guest_blob(9999, {}));
 }
 
 TEST(Resources, PageListsAreLimited) {
@@ -37,53 +45,6 @@ TEST(Resources, PageListsAreLimited) {
     EXPECT_FALSE(resources.add_guest_blob(3, {PageRun{}}));
     resources.remove(1);
     EXPECT_TRUE(resources.add_guest_blob(3, {PageRun{}}));
-}
-
-class PlacingTest : public testing::Test {
- protected:
-    HostBlob& blob(uint32_t number, uint64_t size = kPage) {
-        EXPECT_TRUE(resources_.add_host_blob(number, size));
-        return *resources_.find_host_blob(number);
-    }
-    bool place(HostBlob& blob, uint64_t offset) {
-        return resources_.place(blob, offset, kWindow).has_value();
-    }
-    Resources resources_{uint64_t{64} << 20};
-};
-
-TEST_F(PlacingTest, PlacesMustNotOverlap) {
-    ASSERT_TRUE(place(blob(1, 2 * kPage), 4 * kPage));
-    HostBlob& other = blob(2, 2 * kPage);
-    EXPECT_FALSE(place(other, 3 * kPage));
-    EXPECT_FALSE(place(other, 4 * kPage));
-    EXPECT_FALSE(place(other, 5 * kPage));
-    EXPECT_TRUE(place(other, 6 * kPage));
-    EXPECT_TRUE(place(blob(3, 2 * kPage), 2 * kPage));
-}
-
-TEST_F(PlacingTest, PlacesMustLieInTheWindow) {
-    HostBlob& one = blob(1, 2 * kPage);
-    EXPECT_FALSE(place(one, kWindow - kPage));
-    EXPECT_FALSE(place(one, kWindow + kPage));
-    EXPECT_FALSE(place(one, ~uint64_t{0} - kPage + 1));
-    EXPECT_FALSE(place(one, 100));
-    EXPECT_TRUE(place(one, kWindow - 2 * kPage));
-    EXPECT_FALSE(place(one, 0));  // once only
-    EXPECT_EQ(resources_.displace(one), kWindow - 2 * kPage);
-    EXPECT_TRUE(place(one, 0));
-}
-
-TEST(Resources, MappingsStayUnderTheVmmsLimit) {
-    Resources resources(uint64_t{64} << 20);
-    constexpr uint64_t kLargeWindow = uint64_t{64} << 20;
-    const auto place = [&](uint32_t number) {
-        EXPECT_TRUE(resources.add_host_blob(number, kPage));
-        return resources.place(*resources.find_host_blob(number), number * kPage, kLargeWindow)
-            .has_value();
-    };
-    for (uint32_t number = 1; number <= device::kMaxLiveMappings; ++number)
-        ASSERT_TRUE(place(number));
-    EXPECT_FALSE(place(device::kMaxLiveMappings + 1));
 }
 
 TEST(Resources, ForgetsContextsThatAreGone) {

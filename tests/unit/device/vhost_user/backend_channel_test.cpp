@@ -9,7 +9,10 @@ namespace {
 
 using namespace test;
 
+using Reported = BackendChannel::WindowReported;
+
 constexpr uint32_t kReply = Message::kReply;
+constexpr uint64_t kWindow = 1 << 30;
 
 class BackendChannelTest : public testing::Test {
  protected:
@@ -43,103 +46,97 @@ class BackendChannelTest : public testing::Test {
 
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(1 << 30, *loop_, log_);
+    std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
     std::array<FileDescriptor, 2> ends_ = stream_pair();
     std::unique_ptr<MessageSocket> vmm_ = std::make_unique<MessageSocket>(std::move(ends_[1]));
-    device::SealedMemoryAllocator allocator_{1 << 20};
-    device::SharedMemory memory_ = *allocator_.allocate(8192);
-    device::SharedMemory other_ = *allocator_.allocate(4096);
+    std::shared_ptr<const device::SealedFile> file_ = *device::SealedFile::create(kWindow);
+    std::shared_ptr<const device::SealedFile> other_ = *device::SealedFile::create(kWindow);
     std::vector<int> finished_;
 };
 
-TEST_F(BackendChannelTest, AMappingNeedsAnAnswerAndItsMemory) {
-    channel_->map(65536, memory_, note(1));
+TEST_F(BackendChannelTest, AMappingNeedsAnAnswerAndAReport) {
+    channel_->map(file_, note(1));
     const auto request = next_request();
     EXPECT_EQ(request.request, 9U);
     EXPECT_EQ(request.flags, 9U);
     ASSERT_EQ(request.payload.size(), 40U);
-    EXPECT_EQ(number_at<uint64_t>(request.payload, 0), 1U);       // the host-visible region
-    EXPECT_EQ(number_at<uint64_t>(request.payload, 8), 0U);       // in the file
-    EXPECT_EQ(number_at<uint64_t>(request.payload, 16), 65536U);  // in the window
-    EXPECT_EQ(number_at<uint64_t>(request.payload, 24), 8192U);
+    EXPECT_EQ(number_at<uint64_t>(request.payload, 0), 1U);   // the host-visible region
+    EXPECT_EQ(number_at<uint64_t>(request.payload, 8), 0U);   // in the file
+    EXPECT_EQ(number_at<uint64_t>(request.payload, 16), 0U);  // in the window
+    EXPECT_EQ(number_at<uint64_t>(request.payload, 24), kWindow);
     EXPECT_EQ(number_at<uint64_t>(request.payload, 32), 1U);  // writable
     ASSERT_EQ(request.files.size(), 1U);
-    EXPECT_EQ(*device::FileIdentity::of(request.files[0].number()), memory_->identity());
-
-    answer(request, 0);
-    EXPECT_TRUE(finished_.empty());
-    EXPECT_TRUE(channel_->is_ours(memory_->identity()));
+    EXPECT_EQ(*device::FileIdentity::of(request.files[0].number()), file_->identity());
+    EXPECT_TRUE(channel_->is_ours(file_->identity()));
     EXPECT_FALSE(channel_->is_ours(other_->identity()));
-    channel_->region_added(other_->identity());
+
+    answer(request, 0);
+    EXPECT_FALSE(channel_->was_dropped(Reported::kNo));
     EXPECT_TRUE(finished_.empty());
-    channel_->region_added(memory_->identity());
+    EXPECT_FALSE(channel_->was_dropped(Reported::kYes));
     EXPECT_EQ(finished_, std::vector{1});
-    EXPECT_TRUE(channel_->is_ours(memory_->identity()));
 }
 
-TEST_F(BackendChannelTest, TheMemoryMayComeFirst) {
-    channel_->map(0, memory_, note(1));
+TEST_F(BackendChannelTest, TheReportMayComeFirst) {
+    channel_->map(file_, note(1));
     const auto request = next_request();
-    channel_->region_added(memory_->identity());
+    channel_->was_dropped(Reported::kYes);
     EXPECT_TRUE(finished_.empty());
     answer(request, 0);
     EXPECT_EQ(finished_, std::vector{1});
 }
 
-TEST_F(BackendChannelTest, AVmmThatReportsNoMemoryIsNotWaitedForForever) {
-    channel_->map(0, memory_, note(1));
+TEST_F(BackendChannelTest, AVmmThatReportsNothingIsNotWaitedForForever) {
+    channel_->map(file_, note(1));
     answer(next_request(), 0);
     run_until(*loop_, [&] { return !finished_.empty(); });
     EXPECT_EQ(finished_, std::vector{1});
+    EXPECT_FALSE(channel_->was_dropped(Reported::kNo));  // it never says more
 }
 
-TEST_F(BackendChannelTest, OneOperationAtATimeInOrder) {
-    channel_->map(0, memory_, note(1));
-    channel_->unmap(0, memory_, note(2));
-    channel_->map(0, other_, note(3));
-    const auto first = next_request();
-    EXPECT_FALSE(asked());
-    answer(first, 0);
-    EXPECT_FALSE(asked());
-    channel_->region_added(memory_->identity());
-    const auto second = next_request();
-    EXPECT_EQ(second.request, 10U);
-    EXPECT_TRUE(second.files.empty());
-    answer(second, 0);
-    EXPECT_FALSE(channel_->is_ours(memory_->identity()));
+TEST_F(BackendChannelTest, ARefusalIsPassedOn) {
+    channel_->map(file_, note(1));
     answer(next_request(), 1);
-    EXPECT_EQ(finished_, (std::vector{1, 2, -3}));
+    EXPECT_EQ(finished_, std::vector{-1});
 }
 
-TEST_F(BackendChannelTest, ForgottenOperationsAnswerNobody) {
-    channel_->map(0, memory_, note(1));
-    channel_->map(8192, other_, note(2));
+TEST_F(BackendChannelTest, MemoryWithoutTheWindowTellsOfAReset) {
+    channel_->map(file_, note(1));
+    answer(next_request(), 0);
+    channel_->was_dropped(Reported::kYes);
+    EXPECT_FALSE(channel_->was_dropped(Reported::kYes));
+    EXPECT_TRUE(channel_->was_dropped(Reported::kNo));
+}
+
+TEST_F(BackendChannelTest, ForgottenMappingsAnswerNobody) {
+    channel_->map(file_, note(1));
     const auto old = next_request();
-    channel_->forget_all();
-    channel_->map(0, other_, note(3));
+    channel_->forget();
+    EXPECT_FALSE(channel_->is_ours(file_->identity()));
+    channel_->map(other_, note(2));
     EXPECT_FALSE(asked());
     answer(old, 0);
     answer(next_request(), 0);
-    channel_->region_added(other_->identity());
-    EXPECT_EQ(finished_, std::vector{3});
+    channel_->was_dropped(Reported::kYes);
+    EXPECT_EQ(finished_, std::vector{2});
 }
 
-TEST_F(BackendChannelTest, ForgettingWhileTheMemoryIsAwaited) {
-    channel_->map(0, memory_, note(1));
+TEST_F(BackendChannelTest, ForgettingWhileTheReportIsAwaited) {
+    channel_->map(file_, note(1));
     answer(next_request(), 0);
-    channel_->forget_all();
-    channel_->map(0, other_, note(2));
+    channel_->forget();
+    channel_->map(other_, note(2));
     answer(next_request(), 0);
-    channel_->region_added(other_->identity());
+    channel_->was_dropped(Reported::kYes);
     EXPECT_EQ(finished_, std::vector{2});
 }
 
 TEST_F(BackendChannelTest, AClosedChannelFailsWhatIsAskedOfIt) {
-    channel_->map(0, memory_, note(1));
+    channel_->map(file_, note(1));
     next_request();
     vmm_.reset();
     run_until(*loop_, [&] { return !finished_.empty(); });
-    channel_->map(0, memory_, note(2));
+    channel_->map(file_, note(2));
     run_until(*loop_, [&] { return finished_.size() == 2; });
     EXPECT_EQ(finished_, (std::vector{-1, -2}));
 }

@@ -35,11 +35,27 @@ class EndpointTest : public testing::Test {
         vmm_->send(RequestType::kSetFeatures, bytes_of(features & ~(uint64_t{1} << 29)));
         auto ends = stream_pair();
         backend_ = std::make_unique<MessageSocket>(std::move(ends[1]));
-        EXPECT_EQ(vmm_->acknowledged(RequestType::kSetBackendChannel, {}, ends[0].number()), 0U);
-        EXPECT_EQ(vmm_->acknowledged(
-                      RequestType::kAddMemoryRegion,
-                      bytes_of(uint64_t{0}, kGuestBase, uint64_t{1} << 20, kVmmBase, uint64_t{0}),
-                      guest_.number()),
+        EXPECT_EQ(vmm_->acknowledged(RequestType::kSetBackendChannel, {}, {ends[0].number()}), 0U);
+        EXPECT_EQ(vmm_->acknowledged(RequestType::kSetMemoryTable, memory(1), {guest_.number()}),
+                  0U);
+    }
+    // A memory table of the guest's memory, and with two regions of the window.
+    static std::vector<std::byte> memory(uint32_t regions) {
+        const auto table = joined(bytes_of(regions, 0U),
+                                  bytes_of(kGuestBase, uint64_t{1} << 20, kVmmBase, uint64_t{0}));
+        const auto window =
+            bytes_of(uint64_t{0xf00000000}, kWindow, uint64_t{0x100000000000}, uint64_t{0});
+        return regions == 1 ? table : joined(table, window);
+    }
+    // Lets the VMM do what the device asks of it.
+    void map_window() {
+        auto request = backend_->receive();
+        ASSERT_TRUE(request && *request);
+        ASSERT_EQ((*request)->files.size(), 1U);
+        // QEMU agrees, then maps, and waits for our answer to what it says of that.
+        ASSERT_TRUE(backend_->send(9, Message::kReply, bytes_of(uint64_t{0})));
+        EXPECT_EQ(vmm_->acknowledged(RequestType::kSetMemoryTable, memory(2),
+                                     {guest_.number(), (*request)->files[0].number()}),
                   0U);
     }
     void start_ring(uint32_t base) {
@@ -49,8 +65,8 @@ class EndpointTest : public testing::Test {
         vmm_->send(RequestType::kSetVringAddress,
                    bytes_of(0U, 0U, vmm_address(driver_.descriptors()), vmm_address(driver_.used()),
                             vmm_address(driver_.available()), uint64_t{0}));
-        vmm_->send(RequestType::kSetVringKick, bytes_of(uint64_t{0}), kick_.number());
-        vmm_->send(RequestType::kSetVringCall, bytes_of(uint64_t{0}), call_.number());
+        vmm_->send(RequestType::kSetVringKick, bytes_of(uint64_t{0}), {kick_.number()});
+        vmm_->send(RequestType::kSetVringCall, bytes_of(uint64_t{0}), {call_.number()});
         vmm_->send(RequestType::kSetVringEnable, bytes_of(0U, 1U));
     }
     void start() {
@@ -89,12 +105,16 @@ class EndpointTest : public testing::Test {
                               bytes_of(resource, 2U, 1U, 0U, uint64_t{0}, uint64_t{4096})));
     }
 
+    std::vector<std::byte> map_blob(uint32_t resource, uint64_t offset) {
+        return joined(header(gpu::CommandType::kMapBlob), bytes_of(resource, 0U, offset));
+    }
+
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
     apir::WorkerOptions options_ = fake_worker("echo");
     apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
     std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
-    gpu::Device device_{renderer_, *channel_, kWindow, log_};
+    gpu::Device device_{renderer_, *channel_, log_};
     bool closed_ = false;
     std::unique_ptr<Endpoint> endpoint_;
     std::unique_ptr<FakeVmm> vmm_;
@@ -106,11 +126,11 @@ class EndpointTest : public testing::Test {
 };
 
 constexpr uint32_t kOk = static_cast<uint32_t>(gpu::ResponseType::kOkNoData);
+constexpr uint32_t kMapInfo = static_cast<uint32_t>(gpu::ResponseType::kOkMapInfo);
 
 TEST_F(EndpointTest, TellsTheVmmWhatItIs) {
     negotiate();
     EXPECT_EQ(number_at<uint64_t>(vmm_->ask(RequestType::kGetQueueCount), 0), 2U);
-    EXPECT_EQ(number_at<uint64_t>(vmm_->ask(RequestType::kGetMaxMemorySlots), 0), 509U);
     const auto shared = vmm_->ask(RequestType::kGetSharedMemoryConfig);
     ASSERT_EQ(shared.size(), 8U + 256 * 8);
     EXPECT_EQ(number_at<uint32_t>(shared, 0), 1U);
@@ -134,23 +154,15 @@ TEST_F(EndpointTest, CarriesCommands) {
 TEST_F(EndpointTest, MapsBlobsThroughTheVmm) {
     start();
     ASSERT_EQ(create_blob(5), kOk);
+    ASSERT_EQ(create_blob(6), kOk);
     const uint16_t before = driver_.used_index();
-    offer(joined(header(gpu::CommandType::kMapBlob), bytes_of(5U, 0U, uint64_t{0x8000})));
+    offer(map_blob(5, 0x8000));
     EXPECT_EQ(driver_.used_index(), before);
-    auto request = backend_->receive();
-    ASSERT_TRUE(request && *request);
-    ASSERT_EQ((*request)->files.size(), 1U);
-    const auto region = bytes_of(uint64_t{0}, uint64_t{0xf0008000}, uint64_t{4096},
-                                 kVmmBase + 0x40000000, uint64_t{0});
-    // QEMU agrees, then maps, and waits for our answer to what it says of that.
-    ASSERT_TRUE(backend_->send(9, Message::kReply, bytes_of(uint64_t{0})));
-    EXPECT_EQ(
-        vmm_->acknowledged(RequestType::kAddMemoryRegion, region, (*request)->files[0].number()),
-        0U);
+    map_window();
     EXPECT_EQ(driver_.used_index(), static_cast<uint16_t>(before + 1));
-    EXPECT_EQ(guest_.read<uint32_t>(kResponse),
-              static_cast<uint32_t>(gpu::ResponseType::kOkMapInfo));
-    EXPECT_EQ(vmm_->acknowledged(RequestType::kRemoveMemoryRegion, region), 0U);
+    EXPECT_EQ(guest_.read<uint32_t>(kResponse), kMapInfo);
+    call_.take();
+    EXPECT_EQ(command(map_blob(6, 0x10000)), kMapInfo);  // the window is there already
 }
 
 TEST_F(EndpointTest, APausedVmKeepsItsContextsAndLateAnswers) {
@@ -158,17 +170,33 @@ TEST_F(EndpointTest, APausedVmKeepsItsContextsAndLateAnswers) {
     ASSERT_EQ(create_context(1), kOk);
     ASSERT_EQ(create_blob(5), kOk);
     const uint16_t before = driver_.used_index();
-    offer(joined(header(gpu::CommandType::kMapBlob), bytes_of(5U, 0U, uint64_t{0})));
+    offer(map_blob(5, 0));
     const uint32_t base = stop();
     EXPECT_EQ(base, 3U);
-    auto request = backend_->receive();
-    ASSERT_TRUE(request && *request);
-    ASSERT_TRUE(backend_->send(9, Message::kReply, bytes_of(uint64_t{1})));
-    settle(*loop_);
+    map_window();
     EXPECT_EQ(driver_.used_index(), before);
     start_ring(base);
     EXPECT_EQ(driver_.used_index(), static_cast<uint16_t>(before + 1));
     EXPECT_EQ(create_context(1), static_cast<uint32_t>(gpu::ResponseType::kErrorInvalidContext));
+}
+
+// The count of requests wraps, so that alone does not tell a new driver.
+TEST_F(EndpointTest, AWindowThatIsGoneTellsOfAReset) {
+    start();
+    ASSERT_EQ(create_context(1), kOk);
+    ASSERT_EQ(create_blob(5), kOk);
+    offer(map_blob(5, 0));
+    map_window();
+    const uint32_t base = stop();
+    EXPECT_EQ(vmm_->acknowledged(RequestType::kSetMemoryTable, memory(1), {guest_.number()}), 0U);
+    EXPECT_TRUE(device_.has_nothing());
+    start_ring(base);
+    call_.take();
+    EXPECT_EQ(create_context(1), kOk);
+    ASSERT_EQ(create_blob(5), kOk);
+    offer(map_blob(5, 0));
+    map_window();
+    EXPECT_EQ(guest_.read<uint32_t>(kResponse), kMapInfo);
 }
 
 TEST_F(EndpointTest, ADriverThatStartsAnewFindsAFreshDevice) {
@@ -188,8 +216,10 @@ TEST_F(EndpointTest, ResetsLeaveNothingBehind) {
     settle(*loop_);
     const auto before = open_descriptors();
     for (int i = 0; i < 3; ++i) {
-        for (uint32_t resource = 1; resource < 5; ++resource)
-            ASSERT_EQ(create_blob(resource), kOk);
+        ASSERT_EQ(create_blob(5), kOk);
+        offer(map_blob(5, 0));
+        map_window();
+        call_.take();
         EXPECT_GT(open_descriptors(), before);
         EXPECT_EQ(vmm_->acknowledged(RequestType::kResetDevice, {}), 0U);
         EXPECT_TRUE(device_.has_nothing());

@@ -26,8 +26,8 @@ class FakeVmm {
     int number() const { return socket_.number(); }
 
     void send(vhost_user::RequestType type, const std::vector<std::byte>& payload,
-              std::optional<int> file = std::nullopt, uint32_t flags = 0) {
-        EXPECT_TRUE(socket_.send(static_cast<uint32_t>(type), flags, payload, file));
+              const std::vector<int>& files = {}, uint32_t flags = 0) {
+        EXPECT_TRUE(socket_.send(static_cast<uint32_t>(type), flags, payload, files));
         settle(loop_);
     }
     // What the device sends next.
@@ -52,8 +52,8 @@ class FakeVmm {
     }
     // Sends with the wish for an answer; the answer, 0 for success.
     uint64_t acknowledged(vhost_user::RequestType type, const std::vector<std::byte>& payload,
-                          std::optional<int> file = std::nullopt) {
-        send(type, payload, file, vhost_user::Message::kNeedReply);
+                          const std::vector<int>& files = {}) {
+        send(type, payload, files, vhost_user::Message::kNeedReply);
         return number_at<uint64_t>(receive().payload, 0);
     }
     bool is_closed() {

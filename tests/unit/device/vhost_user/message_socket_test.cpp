@@ -35,11 +35,12 @@ TEST_F(MessageSocketTest, TakesMessagesInPieces) {
 
 TEST_F(MessageSocketTest, DescriptorsTravelWithTheirMessage) {
     MessageSocket other(std::move(raw_));
-    ASSERT_TRUE(other.send(1, 0, test::bytes_of(uint64_t{1}), 0));
+    const std::array<int, 2> files{0, 1};
+    ASSERT_TRUE(other.send(1, 0, test::bytes_of(uint64_t{1}), files));
     ASSERT_TRUE(other.send(2, 0, {}));
     const auto first = socket_.receive();
     ASSERT_TRUE(first && *first);
-    EXPECT_EQ((*first)->files.size(), 1U);
+    EXPECT_EQ((*first)->files.size(), 2U);
     const auto second = socket_.receive();
     ASSERT_TRUE(second && *second);
     EXPECT_TRUE((*second)->files.empty());
