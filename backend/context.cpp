@@ -2,8 +2,7 @@
 
 namespace virtgpu::backend {
 
-Context::Context(uint32_t /*number*/, std::shared_ptr<Session> session, int threads,
-                 ContextFailed failed)
+Context::Context(std::shared_ptr<Session> session, int threads, ContextFailed failed)
     : session_(std::move(session)), threads_(threads), failed_(std::move(failed)) {}
 
 Context::~Context() {
@@ -17,8 +16,14 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
     if (session_->failed())
         return wire::fail(Fault::kRefused, "the context has failed");
     forget_finished();
-    executors_[ring] = std::make_unique<Executor>(wire::HostRing(std::move(memory)), ring, threads_,
-                                                  std::move(signals), session_, failed_);
+    // Rings that are closed but still compute count too, or a guest that opens and closes rings
+    // would collect threads without end.
+    if (executors_.size() + closing_.size() >= protocol::kMaxRings)
+        return wire::fail(Fault::kRefused, "{} rings are open or still being closed",
+                          executors_.size() + closing_.size());
+    executors_[ring] =
+        TRY(Executor::start(wire::HostRing(std::move(memory)), ring, threads_,
+                            std::move(signals), session_, failed_));
     return {};
 }
 

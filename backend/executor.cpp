@@ -1,5 +1,8 @@
 #include "backend/executor.h"
 
+#include <exception>
+#include <system_error>
+
 namespace virtgpu::backend {
 
 namespace {
@@ -30,8 +33,23 @@ Executor::Executor(wire::HostRing ring, uint32_t number, int threads,
       signals_(std::move(signals)),
       session_(std::move(session)),
       failed_(std::move(failed)),
-      commands_(session_, number, threads),
-      thread_([this] { run(); }) {}
+      commands_(session_, number, threads) {}
+
+Result<std::unique_ptr<Executor>> Executor::start(wire::HostRing ring, uint32_t number,
+                                                  int threads,
+                                                  std::unique_ptr<RingSignals> signals,
+                                                  std::shared_ptr<Session> session,
+                                                  ContextFailed failed) {
+    std::unique_ptr<Executor> executor(new Executor(std::move(ring), number, threads,
+                                                    std::move(signals), std::move(session),
+                                                    std::move(failed)));
+    try {
+        executor->thread_ = std::thread([running = executor.get()] { running->run(); });
+    } catch (const std::system_error& error) {
+        return wire::system_failure(error.code().value(), "starting a ring's thread");
+    }
+    return executor;
+}
 
 Executor::~Executor() {
     stop(Stop::kNow);
@@ -51,20 +69,24 @@ void Executor::join() {
 }
 
 void Executor::run() {
-    serve_all();
+    try {
+        serve_all();
+    } catch (const std::exception& error) {
+        // Memory, mostly: a large graph of one context must not take the others with it.
+        break_off(sequence_ + 1, error.what());
+    }
     finished_ = true;
 }
 
 void Executor::serve_all() {
-    uint64_t sequence = 0;
     while (!must_stop()) {
         const auto request = ring_.next();
         if (!request)
-            return break_off(sequence + 1, request.error().message());
+            return break_off(sequence_ + 1, request.error().message());
         if (*request) {
-            sequence = (*request)->sequence;
             if (!serve(**request))
                 return;
+            sequence_ = (*request)->sequence;
         } else if (stop_ == Stop::kWhenEmpty) {
             return;
         } else {
@@ -101,7 +123,8 @@ bool Executor::wait_after(const wire::Request& request) {
         return false;
     }
     while (!session_->ring0().wait_for(request.after, kStopCheck))
-        if (must_stop())
+        // Also a ring that is to end when it is empty: what it waits for may never come.
+        if (must_stop() || stop_ != Stop::kNever)
             return false;
     return true;
 }

@@ -24,9 +24,12 @@ using ContextFailed = std::function<void(uint32_t context, const std::string& re
 
 class Executor {
  public:
-    Executor(wire::HostRing ring, uint32_t number, int threads,
-             std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
-             ContextFailed failed);
+    // Fault::kSystem when the system has no thread for it.
+    static Result<std::unique_ptr<Executor>> start(wire::HostRing ring, uint32_t number,
+                                                   int threads,
+                                                   std::unique_ptr<RingSignals> signals,
+                                                   std::shared_ptr<Session> session,
+                                                   ContextFailed failed);
     // Stops now and waits for the thread, that is for the present graph.
     ~Executor();
     Executor(const Executor&) = delete;
@@ -40,6 +43,10 @@ class Executor {
     bool finished() const { return finished_; }
 
  private:
+    Executor(wire::HostRing ring, uint32_t number, int threads,
+             std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
+             ContextFailed failed);
+
     void run();
     void serve_all();
     // False when the context failed.
@@ -57,6 +64,7 @@ class Executor {
     ContextFailed failed_;
     Commands commands_;
     wire::Writer payload_;
+    uint64_t sequence_ = 0;  // of the last request served
     std::atomic<Stop> stop_{Stop::kNever};
     std::atomic<bool> finished_{false};
     std::thread thread_;

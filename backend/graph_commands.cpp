@@ -4,9 +4,9 @@ namespace virtgpu::backend {
 
 namespace {
 
-constexpr uint64_t kEncodedTensorBytes = 276;  // docs/PROTOCOL.md, GraphTensor
 constexpr uint64_t kMaxGraphBytes =
-    protocol::kMaxGraphTensors * (kEncodedTensorBytes + sizeof(uint32_t)) + 2 * sizeof(uint32_t);
+    protocol::kMaxGraphTensors * (protocol::GraphTensor::kEncodedBytes + sizeof(uint32_t)) +
+    2 * sizeof(uint32_t);
 
 }  // namespace
 

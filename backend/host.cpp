@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <string_view>
 #include <thread>
 
@@ -32,12 +33,27 @@ int threads_or_all(int threads) {
                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+// Bytes that all contexts together may hold. Each buffer is compared with its own device as well.
+uint64_t memory_limit(const Limits& limits, const std::vector<protocol::DeviceInfo>& devices) {
+    if (limits.memory_bytes != 0)
+        return limits.memory_bytes;
+    uint64_t total = 0;
+    for (const protocol::DeviceInfo& device : devices) {
+        if (device.memory_total == 0)  // the backend does not know
+            return std::numeric_limits<uint64_t>::max();
+        total += device.memory_total;
+    }
+    return total;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) {
     std::unique_ptr<Host> host(new Host(std::move(options), log));
     ggml_log_set(log_from_ggml, &log);
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
+    host->memory_ =
+        std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
     return host;
 }
 
@@ -55,8 +71,9 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
     auto session =
-        std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits, log_);
-    return std::make_unique<Context>(number, std::move(session), threads_or_all(options_.threads),
+        std::make_shared<Session>(number, *catalogue_, std::move(regions),
+                                  options_.limits.buffers, memory_, log_);
+    return std::make_unique<Context>(std::move(session), threads_or_all(options_.threads),
                                      std::move(failed));
 }
 

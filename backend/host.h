@@ -20,7 +20,7 @@ namespace virtgpu::backend {
 struct HostOptions {
     CatalogueOptions catalogue;
     int threads = 0;  // per stream of a CPU backend; 0: one per processor
-    Limits limits;    // of each context
+    Limits limits;
 };
 
 // What a context did, for its last line in the log.
@@ -35,13 +35,13 @@ struct ContextSummary {
 // A session and the executors of its rings. The methods are for one thread.
 class VIRTGPU_EXPORT Context {
  public:
-    Context(uint32_t number, std::shared_ptr<Session> session, int threads, ContextFailed failed);
+    Context(std::shared_ptr<Session> session, int threads, ContextFailed failed);
     // Stops all rings and waits for what they compute.
     ~Context();
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
-    // Fault::kRefused when the number is out of range or taken.
+    // Fault::kRefused when the number is out of range or taken, or too many rings still compute.
     Result<void> open_ring(uint32_t ring, wire::RingMemory memory,
                            std::unique_ptr<RingSignals> signals);
     // Returns at once; the executor ends after what its ring holds.
@@ -90,6 +90,7 @@ class VIRTGPU_EXPORT Host {
     HostOptions options_;
     wire::Log& log_;
     std::unique_ptr<Catalogue> catalogue_;
+    std::shared_ptr<MemoryAccount> memory_;
 };
 
 }  // namespace virtgpu::backend

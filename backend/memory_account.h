@@ -25,7 +25,6 @@ class MemoryAccount {
         return {};
     }
     void give_back(uint64_t bytes) { held_ -= bytes; }
-    uint64_t held() const { return held_; }
 
  private:
     const uint64_t limit_;

@@ -19,11 +19,6 @@ class Progress {
         changed_.notify_all();
     }
 
-    uint64_t completed() const {
-        const std::lock_guard lock(mutex_);
-        return completed_;
-    }
-
     // True when `sequence` is done; false when `timeout` passes first.
     bool wait_for(uint64_t sequence, std::chrono::milliseconds timeout) const {
         std::unique_lock lock(mutex_);

@@ -3,13 +3,14 @@
 namespace virtgpu::backend {
 
 Session::Session(uint32_t context, const Catalogue& catalogue,
-                 std::shared_ptr<const Regions> regions, Limits limits, wire::Log& log)
+                 std::shared_ptr<const Regions> regions, uint32_t buffer_limit,
+                 std::shared_ptr<MemoryAccount> memory, wire::Log& log)
     : context_(context),
       catalogue_(catalogue),
       regions_(std::move(regions)),
       log_(log),
-      buffers_(limits.buffers),
-      memory_(std::make_shared<MemoryAccount>(limits.memory_bytes)) {}
+      buffers_(buffer_limit),
+      memory_(std::move(memory)) {}
 
 Result<void> Session::agree(validate::Vocabulary vocabulary) {
     const std::lock_guard lock(vocabulary_mutex_);

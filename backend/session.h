@@ -18,13 +18,9 @@
 
 namespace virtgpu::backend {
 
-// What one context may hold.
 struct Limits {
-    static constexpr uint32_t kBuffers = 65536;
-    static constexpr uint64_t kMemoryBytes = uint64_t{1} << 62;  // the device is the limit
-
-    uint32_t buffers = kBuffers;
-    uint64_t memory_bytes = kMemoryBytes;
+    uint32_t buffers = 65536;   // of one context
+    uint64_t memory_bytes = 0;  // of all contexts together; 0: what the devices have
 };
 
 // Since the context was opened. Bytes are those of tensors' data.
@@ -40,7 +36,7 @@ struct Counters {
 class Session {
  public:
     Session(uint32_t context, const Catalogue& catalogue, std::shared_ptr<const Regions> regions,
-            Limits limits, wire::Log& log);
+            uint32_t buffer_limit, std::shared_ptr<MemoryAccount> memory, wire::Log& log);
 
     uint32_t context() const { return context_; }
     const Catalogue& catalogue() const { return catalogue_; }

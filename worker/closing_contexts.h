@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <list>
+#include <system_error>
 #include <thread>
 
 namespace virtgpu::worker {
@@ -20,13 +21,24 @@ class ClosingContexts {
     ClosingContexts(const ClosingContexts&) = delete;
     ClosingContexts& operator=(const ClosingContexts&) = delete;
 
-    void start(std::function<void()> close) {
+    // Without a thread to be had, closes at once and lets the others wait.
+    void start(const std::function<void()>& close) {
         forget_done();
         Closing& closing = all_.emplace_back();
-        closing.thread = std::thread([&closing, close = std::move(close)] {
+        try {
+            closing.thread = std::thread([&closing, close] {
+                close();
+                closing.done = true;
+            });
+        } catch (const std::system_error&) {
+            all_.pop_back();
             close();
-            closing.done = true;
-        });
+        }
+    }
+
+    size_t count() {
+        forget_done();
+        return all_.size();
     }
 
     bool all_done() {

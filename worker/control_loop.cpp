@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kForever(-1);
 constexpr std::chrono::milliseconds kDrainCheck(20);
+constexpr size_t kMaxClosing = 64;  // contexts that still compute after their end
 
 }  // namespace
 
@@ -36,7 +37,9 @@ wire::Result<ControlLoop::OpenContext*> ControlLoop::find(uint32_t context) {
 }
 
 void ControlLoop::handle(const protocol::WorkerOpenContextRequest& request, ControlMessage&) {
-    if (draining_ || contexts_.contains(request.context)) {
+    // A guest that opens contexts, computes and closes them would otherwise collect threads.
+    const bool too_many = closing_.count() >= kMaxClosing;
+    if (draining_ || too_many || contexts_.contains(request.context)) {
         log_.error("context {} cannot be opened", request.context);
         return socket_.context_opened(request.context, protocol::OpenStatus::kRefused);
     }

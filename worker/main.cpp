@@ -1,6 +1,7 @@
 // ggml-virtgpu-worker: computes for one tenant. Started by the device process, or by people to see
 // what this machine has.
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -111,6 +112,8 @@ int main(int argc, char** argv) try {
         static_cast<void>(std::signal(number, SIG_IGN));
     // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
     static_cast<void>(::setenv("GGML_NO_BACKTRACE", "1", 1));
+    // What is computed here comes from a guest: nothing started here may gain rights.
+    static_cast<void>(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 
     virtgpu::worker::Options options;
     CLI::App app("Computes for one guest or container; started by ggml-virtgpu-host");

@@ -72,6 +72,8 @@ enum class OpenStatus : uint32_t {
 
 // Names an object of the session. Never an address.
 struct Handle {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t index{};  // Slot in the host's table.
     uint32_t generation{};  // Counts the slot's uses from 1; 0 names no object.
 
@@ -80,6 +82,8 @@ struct Handle {
 
 // A piece of a region.
 struct RegionSpan {
+    static constexpr size_t kEncodedBytes = 20;
+
     uint32_t region{};  // Region number: the virtio-gpu resource id, or the number the container socket gave.
     uint64_t offset{};  // First byte.
     uint64_t size{};  // Bytes.
@@ -89,6 +93,8 @@ struct RegionSpan {
 
 // A tensor without its sources. Data is a place in a buffer, never an address.
 struct Tensor {
+    static constexpr size_t kEncodedBytes = 220;
+
     uint32_t type{};  // The guest's number of the ggml_type; HELLO gave its name.
     uint32_t op{};  // The guest's number of the ggml_op; HELLO gave its name.
     uint32_t flags{};  // GGML_TENSOR_FLAG_* bits.
@@ -104,6 +110,8 @@ struct Tensor {
 
 // A tensor in a graph or in a node description. References are positions in the same list plus one; 0 is none. A tensor comes after all that it refers to.
 struct GraphTensor {
+    static constexpr size_t kEncodedBytes = 276;
+
     Tensor tensor;  // The tensor itself.
     std::array<uint32_t, 10> source{};  // Its sources.
     uint32_t view_source{};  // The tensor that it views.
@@ -245,6 +253,8 @@ enum class WorkerMessage : uint32_t {
 
 // Exchange level 1 versions.
 struct ApirHandshakeRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t major{};  // Guest's version, 0.
     uint32_t minor{};  // Guest's version, 2.
 
@@ -253,6 +263,8 @@ struct ApirHandshakeRequest {
 
 // Exchange level 1 versions.
 struct ApirHandshakeReply {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t major{};  // Host's version, 0.
     uint32_t minor{};  // Host's version; the guest's where the host knows it.
 
@@ -261,6 +273,8 @@ struct ApirHandshakeReply {
 
 // Serve a ring. The region holds RingHeader, request_bytes, reply_bytes.
 struct ApirOpenRingRequest {
+    static constexpr size_t kEncodedBytes = 16;
+
     uint32_t ring{};  // Number below kMaxRings; ring 0 is the context's own.
     uint32_t region{};  // Region that starts with the ring.
     uint32_t request_bytes{};  // Capacity for requests, a power of two from 4096 to 16777216.
@@ -271,6 +285,8 @@ struct ApirOpenRingRequest {
 
 // Serve a ring. The region holds RingHeader, request_bytes, reply_bytes.
 struct ApirOpenRingReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     OpenStatus status{};  // Outcome.
 
     bool operator==(const ApirOpenRingReply&) const = default;
@@ -278,6 +294,8 @@ struct ApirOpenRingReply {
 
 // Stop serving a ring, after what it holds. No reply.
 struct ApirCloseRingRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t ring{};  // Number.
 
     bool operator==(const ApirCloseRingRequest&) const = default;
@@ -285,6 +303,8 @@ struct ApirCloseRingRequest {
 
 // The host must look at a ring. Submitted with a fence, the fence completes when the host next signals the ring. No reply.
 struct ApirDoorbellRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t ring{};  // Number.
 
     bool operator==(const ApirDoorbellRequest&) const = default;
@@ -292,6 +312,8 @@ struct ApirDoorbellRequest {
 
 // Is the context alive? Answered by the device process itself.
 struct ApirPingReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     ContextState state{};  // State.
 
     bool operator==(const ApirPingReply&) const = default;
@@ -322,6 +344,8 @@ struct HelloReply {
 
 // Memory figures of a device, now.
 struct GetDeviceMemoryRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t device{};  // Position in HELLO's list.
 
     bool operator==(const GetDeviceMemoryRequest&) const = default;
@@ -329,6 +353,8 @@ struct GetDeviceMemoryRequest {
 
 // Memory figures of a device, now.
 struct GetDeviceMemoryReply {
+    static constexpr size_t kEncodedBytes = 16;
+
     uint64_t memory_free{};  // Bytes free.
     uint64_t memory_total{};  // Bytes in all.
 
@@ -345,6 +371,8 @@ struct SupportsOpRequest {
 
 // Can the device compute this node?
 struct SupportsOpReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     bool supported{};  // Answer of the device.
 
     bool operator==(const SupportsOpReply&) const = default;
@@ -360,6 +388,8 @@ struct OffloadsOpRequest {
 
 // Does the device want this node although its weights lie elsewhere?
 struct OffloadsOpReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     bool offloads{};  // Answer of the device.
 
     bool operator==(const OffloadsOpReply&) const = default;
@@ -375,6 +405,8 @@ struct GetAllocSizeRequest {
 
 // Bytes that the result of this node needs in the device's default buffer type.
 struct GetAllocSizeReply {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint64_t size{};  // Bytes.
 
     bool operator==(const GetAllocSizeReply&) const = default;
@@ -382,6 +414,8 @@ struct GetAllocSizeReply {
 
 // Allocate a buffer of the device's default buffer type.
 struct AllocBufferRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
     uint32_t device{};  // Position in HELLO's list.
     uint64_t size{};  // Bytes.
 
@@ -390,6 +424,8 @@ struct AllocBufferRequest {
 
 // Allocate a buffer of the device's default buffer type.
 struct AllocBufferReply {
+    static constexpr size_t kEncodedBytes = 8;
+
     Handle buffer;  // The buffer.
 
     bool operator==(const AllocBufferReply&) const = default;
@@ -397,6 +433,8 @@ struct AllocBufferReply {
 
 // Free a buffer.
 struct FreeBufferRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     Handle buffer;  // The buffer.
 
     bool operator==(const FreeBufferRequest&) const = default;
@@ -404,6 +442,8 @@ struct FreeBufferRequest {
 
 // Set every byte of a buffer.
 struct ClearBufferRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
     Handle buffer;  // The buffer.
     uint32_t value{};  // The byte.
 
@@ -412,6 +452,8 @@ struct ClearBufferRequest {
 
 // What the buffer is for; backends treat weights differently.
 struct SetBufferUsageRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
     Handle buffer;  // The buffer.
     uint32_t usage{};  // enum ggml_backend_buffer_usage by value.
 
@@ -427,6 +469,8 @@ struct InitTensorRequest {
 
 // Write bytes of a tensor.
 struct SetTensorRequest {
+    static constexpr size_t kEncodedBytes = 248;
+
     Tensor tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     RegionSpan data;  // The bytes.
@@ -436,6 +480,8 @@ struct SetTensorRequest {
 
 // Read bytes of a tensor.
 struct GetTensorRequest {
+    static constexpr size_t kEncodedBytes = 248;
+
     Tensor tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     RegionSpan data;  // Where the bytes go.
@@ -445,6 +491,8 @@ struct GetTensorRequest {
 
 // Set bytes of a tensor to one value.
 struct MemsetTensorRequest {
+    static constexpr size_t kEncodedBytes = 240;
+
     Tensor tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     uint64_t size{};  // Bytes.
@@ -455,6 +503,8 @@ struct MemsetTensorRequest {
 
 // Copy a tensor's data into another tensor of the same shape and type.
 struct CopyTensorRequest {
+    static constexpr size_t kEncodedBytes = 440;
+
     Tensor source;  // From.
     Tensor destination;  // To.
 
@@ -463,6 +513,8 @@ struct CopyTensorRequest {
 
 // Copy a tensor's data into another tensor of the same shape and type.
 struct CopyTensorReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     bool copied{};  // False: the guest must copy through its own memory.
 
     bool operator==(const CopyTensorReply&) const = default;
@@ -470,6 +522,8 @@ struct CopyTensorReply {
 
 // Make this ring a stream: a ggml_backend_t of a device.
 struct OpenStreamRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t device{};  // Position in HELLO's list.
 
     bool operator==(const OpenStreamRequest&) const = default;
@@ -477,6 +531,8 @@ struct OpenStreamRequest {
 
 // Compute a graph on this stream and wait for it.
 struct ComputeGraphRequest {
+    static constexpr size_t kEncodedBytes = 20;
+
     RegionSpan graph;  // An encoded Graph, copied out by the host before it is decoded.
 
     bool operator==(const ComputeGraphRequest&) const = default;
@@ -484,6 +540,8 @@ struct ComputeGraphRequest {
 
 // Compute a graph on this stream and wait for it.
 struct ComputeGraphReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     GraphStatus status{};  // Outcome.
 
     bool operator==(const ComputeGraphReply&) const = default;
@@ -491,6 +549,8 @@ struct ComputeGraphReply {
 
 // Make a region. With the reply: the sealed memfd.
 struct ContainerCreateRegionRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint64_t size{};  // Bytes, rounded up to whole pages.
 
     bool operator==(const ContainerCreateRegionRequest&) const = default;
@@ -498,6 +558,8 @@ struct ContainerCreateRegionRequest {
 
 // Make a region. With the reply: the sealed memfd.
 struct ContainerCreateRegionReply {
+    static constexpr size_t kEncodedBytes = 12;
+
     uint32_t region{};  // Number, 0 when refused.
     uint64_t size{};  // Bytes.
 
@@ -506,6 +568,8 @@ struct ContainerCreateRegionReply {
 
 // Give a region back. No reply.
 struct ContainerDestroyRegionRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t region{};  // Number.
 
     bool operator==(const ContainerDestroyRegionRequest&) const = default;
@@ -520,6 +584,8 @@ struct ContainerSubmitRequest {
 
 // With the reply, for an open ring: the doorbell's and the completion's eventfd, in this order.
 struct ContainerGetRingEventsRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t ring{};  // Number.
 
     bool operator==(const ContainerGetRingEventsRequest&) const = default;
@@ -527,6 +593,8 @@ struct ContainerGetRingEventsRequest {
 
 // With the reply, for an open ring: the doorbell's and the completion's eventfd, in this order.
 struct ContainerGetRingEventsReply {
+    static constexpr size_t kEncodedBytes = 4;
+
     OpenStatus status{};  // REFUSED when the ring is not open.
 
     bool operator==(const ContainerGetRingEventsReply&) const = default;
@@ -534,6 +602,8 @@ struct ContainerGetRingEventsReply {
 
 // Device to worker: make a session.
 struct WorkerOpenContextRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t context{};  // Number.
 
     bool operator==(const WorkerOpenContextRequest&) const = default;
@@ -541,6 +611,8 @@ struct WorkerOpenContextRequest {
 
 // Device to worker: end a session and free all it holds.
 struct WorkerCloseContextRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
     uint32_t context{};  // Number.
 
     bool operator==(const WorkerCloseContextRequest&) const = default;
@@ -548,6 +620,8 @@ struct WorkerCloseContextRequest {
 
 // Device to worker, with the memfd and the end of a pipe: a region that the context may name. The pipe stays open while the worker has the region mapped; then the memory is used for something else.
 struct WorkerAddRegionRequest {
+    static constexpr size_t kEncodedBytes = 24;
+
     uint32_t context{};  // Number.
     uint32_t region{};  // Number.
     uint64_t size{};  // Bytes.
@@ -558,6 +632,8 @@ struct WorkerAddRegionRequest {
 
 // Device to worker: the context may no longer name a region.
 struct WorkerRemoveRegionRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t context{};  // Number.
     uint32_t region{};  // Number.
 
@@ -566,6 +642,8 @@ struct WorkerRemoveRegionRequest {
 
 // Device to worker, with the doorbell's and the completion's eventfd: start an executor.
 struct WorkerOpenRingRequest {
+    static constexpr size_t kEncodedBytes = 20;
+
     uint32_t context{};  // Number.
     uint32_t ring{};  // Number.
     uint32_t region{};  // Number.
@@ -577,6 +655,8 @@ struct WorkerOpenRingRequest {
 
 // Device to worker: stop an executor after what its ring holds.
 struct WorkerCloseRingRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t context{};  // Number.
     uint32_t ring{};  // Number.
 
@@ -585,6 +665,8 @@ struct WorkerCloseRingRequest {
 
 // Worker to device: the answer to OPEN_CONTEXT.
 struct WorkerContextOpenedRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
     uint32_t context{};  // Number.
     OpenStatus status{};  // Outcome.
 
@@ -593,6 +675,8 @@ struct WorkerContextOpenedRequest {
 
 // Worker to device: the answer to OPEN_RING.
 struct WorkerRingOpenedRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
     uint32_t context{};  // Number.
     uint32_t ring{};  // Number.
     OpenStatus status{};  // Outcome.
