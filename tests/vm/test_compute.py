@@ -1,10 +1,15 @@
 """A guest computes on the host: the same text as natively, for one process, for two, and across a pause."""
 import time
 
-from harness import generation
+from harness import generation, processes
 from workload import SHORT, assert_computes_like_native
 
 NODES_PERCENT = 90  # of llama.cpp's graph, at least, are computed by the host; the embedding lookup is not
+
+
+def _total(host, before, what):
+    """Of the contexts that ended after the first `before`."""
+    return sum(context[what] for context in host.closed_contexts()[before:])
 
 
 def test_the_guest_sees_the_hosts_device(guest):
@@ -22,10 +27,9 @@ def test_the_host_computed_it(host, guest):
     request = generation.Request(tokens=24, options=generation.TRACE)
     finished = guest.run(request.guest_command())
     assert finished.status == 0, finished.errors
-    contexts = host.closed_contexts()[before:]
-    graphs = sum(context["graphs"] for context in contexts)
-    nodes = sum(context["nodes"] for context in contexts)
-    assert graphs >= request.tokens
+    # The worker counts a context when it has freed it, a moment after the guest's program has ended.
+    processes.wait_until(lambda: _total(host, before, "graphs") >= request.tokens, 10, "the host's count of graphs")
+    graphs, nodes = _total(host, before, "graphs"), _total(host, before, "nodes")
     assert 100 * nodes >= NODES_PERCENT * graphs * generation.graph_nodes(finished.errors)
 
 
@@ -35,7 +39,7 @@ def test_two_processes_at_once(guest):
     for request, job in zip(requests, jobs):
         finished = job.wait(120)
         assert finished.status == 0, finished.errors
-        assert finished.output == generation.native(request)
+        assert generation.agree(finished.output, generation.native(request)), finished.output
 
 
 def test_a_paused_machine_goes_on(guest):
@@ -47,7 +51,7 @@ def test_a_paused_machine_goes_on(guest):
     guest.resume()
     finished = job.wait(120)
     assert finished.status == 0, finished.errors
-    assert finished.output == generation.native(request)
+    assert generation.agree(finished.output, generation.native(request)), finished.output
 
 
 def test_many_processes_one_after_the_other_leave_nothing_behind(host, guest):
