@@ -1,6 +1,5 @@
 #include "backend/catalogue.h"
 
-#include <fmt/ranges.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -118,7 +117,7 @@ Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev
             });
         if (found == devices.end())
             return wire::fail(Fault::kRefused, "no device is called '{}'. There are: {}", name,
-                              known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+                              known.empty() ? "none" : wire::join(known));
         chosen.push_back(*found);
     }
     return chosen;
@@ -146,7 +145,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& optio
                           "permissions of its device files, or use --backend cpu",
                           options.backends.empty()
                               ? folder
-                              : fmt::format("{}", fmt::join(options.backends, ", ")));
+                              : wire::join(options.backends));
     if (devices.size() > protocol::kMaxDevices)
         return wire::fail(Fault::kRefused,
                           "{} devices, where a guest can see {}: choose with --device",

@@ -105,7 +105,7 @@ bool Executor::serve(const wire::Request& request) {
     const auto outcome = dispatch(commands_, request.command, request.payload, payload_);
     if (!outcome && outcome.error().fault() == Fault::kPeer) {
         break_off(request.sequence,
-                  fmt::format("{}: {}", command_name(request.command), outcome.error().message()));
+                  wire::format("{}: {}", command_name(request.command), outcome.error().message()));
         return false;
     }
     const auto answered = answer(request, outcome);
@@ -145,7 +145,7 @@ void Executor::break_off(uint64_t sequence, const std::string& reason) {
     // The guest may be waiting, so it is told; whether it reads that no longer matters.
     payload_.clear();
     const std::string text =
-        fmt::format("ring {}: {}", number_, reason).substr(0, protocol::kMaxTextLength);
+        wire::format("ring {}: {}", number_, reason).substr(0, protocol::kMaxTextLength);
     if (payload_.string(text, protocol::kMaxTextLength) &&
         !ring_.reply(sequence, protocol::Status::kMalformed, payload_.bytes()))
         session_->log().debug("context {}: no room to say why it failed", session_->context());

@@ -1,7 +1,6 @@
 #include "backend/library_folder.h"
 
 #include <dlfcn.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -86,7 +85,7 @@ Result<std::string> LibraryFolder::best_file(const std::string& name) const {
         return wire::fail(Fault::kRefused,
                           "no ggml backend is called '{}'. '{}' has: {}. Install it (on Debian the "
                           "package libggml0-backend-{}), or give the path of its library",
-                          name, path_, fmt::join(names_, ", "), name);
+                          name, path_, wire::join(names_), name);
     if (best.empty())
         return wire::fail(Fault::kRefused,
                           "the ggml backend '{}' in '{}' does not run on this machine: its "

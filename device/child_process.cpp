@@ -44,10 +44,10 @@ namespace {
 
 std::string ProcessEnd::describe() const {
     if (signal != 0)
-        return fmt::format("was killed by signal {} ({})", signal, ::strsignal(signal));
+        return wire::format("was killed by signal {} ({})", signal, ::strsignal(signal));
     if (exit_code == ChildProcess::kNotStarted)
         return "could not be started";
-    return fmt::format("exited with status {}", exit_code);
+    return wire::format("exited with status {}", exit_code);
 }
 
 Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command,

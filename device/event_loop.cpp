@@ -48,7 +48,7 @@ Result<Watch> EventLoop::watch(int descriptor, Interest interest, Callback callb
     event.events = epoll_events(interest);
     event.data.u64 = id;
     if (::epoll_ctl(poller_.number(), EPOLL_CTL_ADD, descriptor, &event) != 0)
-        return wire::system_failure(errno, fmt::format("watching descriptor {}", descriptor));
+        return wire::system_failure(errno, wire::format("watching descriptor {}", descriptor));
     entries_.emplace(id, std::make_shared<Entry>(Entry{descriptor, std::move(callback)}));
     return Watch(*this, id);
 }

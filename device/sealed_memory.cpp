@@ -27,7 +27,7 @@ Result<std::shared_ptr<const SealedFile>> SealedFile::create(uint64_t size) {
     if (!file)
         return wire::system_failure(errno, "creating a memfd");
     if (::ftruncate(file.number(), static_cast<off_t>(size)) != 0)
-        return wire::system_failure(errno, fmt::format("a memfd of {} bytes", size));
+        return wire::system_failure(errno, wire::format("a memfd of {} bytes", size));
     if (::fcntl(file.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         return wire::system_failure(errno, "sealing a memfd");
     const auto identity = TRY(FileIdentity::of(file.number()));

@@ -24,7 +24,7 @@ wire::Result<AddressReservation> AddressReservation::create(size_t size, size_t 
     void* const mapping =
         ::mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
-        return wire::system_failure(errno, fmt::format("reserving {} bytes of addresses", size));
+        return wire::system_failure(errno, wire::format("reserving {} bytes of addresses", size));
     const auto start = reinterpret_cast<uintptr_t>(mapping);
     const uintptr_t aligned = (start + alignment - 1) & ~(uintptr_t{alignment} - 1);
     return AddressReservation(mapping, mapped,

@@ -29,7 +29,7 @@ RemoteDevice::RemoteDevice(Connection& connection, uint32_t index, std::string n
       info_(connection.host().devices[index]),
       name_(std::move(name)),
       description_(info_.description + " (remote)"),
-      id_(fmt::format("virtgpu:{}/{}", connection.transport().name(),
+      id_(wire::format("virtgpu:{}/{}", connection.transport().name(),
                       info_.device_id.empty() ? info_.name : info_.device_id)) {}
 
 enum ggml_backend_dev_type RemoteDevice::type() const {

@@ -48,7 +48,7 @@ Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, ui
         services.apir.open_ring({ring, region->number(), kRequestBytes, kReplyBytes});
     if (!status && status.error().fault() == Fault::kLost)
         return services.health.lose(
-            fmt::format("{}: {}", services.transport.name(), status.error().message()));
+            wire::format("{}: {}", services.transport.name(), status.error().message()));
     TRY(Result<OpenStatus>(status));
     if (*status != OpenStatus::kOk)
         return wire::fail(Fault::kRefused, "the host does not serve ring {}: {}", ring,
@@ -167,7 +167,7 @@ Result<std::vector<std::byte>> RingChannel::take_reply(uint64_t sequence) {
 
 tl::unexpected<Error> RingChannel::lose(const Error& error) {
     return services_.health.lose(
-        fmt::format("{}: {}", services_.transport.name(), error.message()));
+        wire::format("{}: {}", services_.transport.name(), error.message()));
 }
 
 }  // namespace virtgpu::frontend

@@ -67,10 +67,10 @@ Result<Listener> Listener::create(const std::string& path, SocketType type) {
     if (!socket)
         return wire::system_failure(errno, "making a socket");
     if (::bind(socket.number(), generic(address), sizeof address) != 0)
-        return wire::system_failure(errno, fmt::format("making the socket '{}'", path));
+        return wire::system_failure(errno, wire::format("making the socket '{}'", path));
     Listener listener(path, std::move(socket));
     if (::listen(listener.number(), kWaitingConnections) != 0)
-        return wire::system_failure(errno, fmt::format("listening on '{}'", path));
+        return wire::system_failure(errno, wire::format("listening on '{}'", path));
     return listener;
 }
 

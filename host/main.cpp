@@ -9,19 +9,22 @@
 #include <nlohmann/json.hpp>
 
 #include "host/options.h"
-#include "host/spdlog_log.h"
 #include "host/supervisor.h"
 #include "host/worker_program.h"
 #include "protocol/generated/structures.h"
+#include "wire/sys/stderr_log.h"
 
 namespace {
 
 using namespace virtgpu;
 using wire::Result;
 
+// Several processes write to one stream: each line says whose it is.
+constexpr const char* kLogPattern = "%Y-%m-%d %H:%M:%S.%e [%P] %l: %v";
+
 int print_capabilities() {
     const nlohmann::json capabilities = {{"type", "gpu"}, {"features", nlohmann::json::array()}};
-    fmt::print("{}\n", capabilities.dump(2));
+    wire::print(stdout, "{}\n", capabilities.dump(2));
     return EXIT_SUCCESS;
 }
 
@@ -30,12 +33,12 @@ int ask_worker(const host::Options& options, const char* argument) {
     const auto status = host::run_worker(options.tenant.worker, argument);
     if (status)
         return *status;
-    fmt::print(stderr, "ggml-virtgpu-host: {}\n", status.error().message());
+    wire::print(stderr, "ggml-virtgpu-host: {}\n", status.error().message());
     return EXIT_FAILURE;
 }
 
 int print_version(const host::Options& options) {
-    fmt::print("ggml-virtgpu-host {}\nprotocol: level 1 (APIR) 0.2, level 2 {}\n", VIRTGPU_VERSION,
+    wire::print(stdout, "ggml-virtgpu-host {}\nprotocol: level 1 (APIR) 0.2, level 2 {}\n", VIRTGPU_VERSION,
                protocol::kLevel2Version);
     std::fflush(stdout);
     return ask_worker(options, "--version");
@@ -56,7 +59,7 @@ void raise_descriptor_limit() {
 bool keep_from_children(int descriptor) {
     if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0)
         return true;
-    fmt::print(stderr, "ggml-virtgpu-host: --fd {} is no open descriptor of this program\n",
+    wire::print(stderr, "ggml-virtgpu-host: --fd {} is no open descriptor of this program\n",
                descriptor);
     return false;
 }
@@ -93,7 +96,7 @@ int run(const host::Options& options) {
     if (const int status = ask_worker(options, "--check"); status != EXIT_SUCCESS)
         return EXIT_FAILURE;
     raise_descriptor_limit();
-    const auto log = host::make_log(options.log_level);
+    const auto log = wire::make_stderr_log(options.log_level, kLogPattern);
     if (const auto served = serve(options, *log); !served) {
         log->error("{}", served.error().message());
         return EXIT_FAILURE;

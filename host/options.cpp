@@ -113,7 +113,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     options.task = task_of(line, devices->parsed());
     if (const auto completed = complete(options, line); !completed) {
-        fmt::print(stderr, "ggml-virtgpu-host: {}\n", completed.error().message());
+        wire::print(stderr, "ggml-virtgpu-host: {}\n", completed.error().message());
         return 1;
     }
     return options;

@@ -2,10 +2,10 @@
 // down by reference; they may be called from any thread.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string_view>
 #include <utility>
+
+#include "wire/text.h"
 
 namespace virtgpu::wire {
 
@@ -39,7 +39,7 @@ class Log {
     template <typename... Args>
     void print(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
         if (enabled(level))
-            write(level, fmt::format(format, std::forward<Args>(args)...));
+            write(level, wire::format(format, std::forward<Args>(args)...));
     }
 };
 

@@ -1,11 +1,11 @@
 // Errors as values: Result<T> and TRY.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
+
+#include "wire/text.h"
 
 namespace virtgpu::wire {
 
@@ -34,7 +34,7 @@ using Result = tl::expected<T, Error>;
 
 template <typename... Args>
 tl::unexpected<Error> fail(Fault fault, fmt::format_string<Args...> format, Args&&... args) {
-    return tl::unexpected(Error(fault, fmt::format(format, std::forward<Args>(args)...)));
+    return tl::unexpected(Error(fault, wire::format(format, std::forward<Args>(args)...)));
 }
 
 // The same with the system's reason for `error_number` (an errno value) appended.

@@ -1,8 +1,8 @@
 #include "worker/device_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "wire/text.h"
 
 namespace virtgpu::worker {
 
@@ -33,10 +33,10 @@ std::string device_table(const std::vector<protocol::DeviceInfo>& devices) {
         name_width = std::max(name_width, device.name.size());
         type_width = std::max(type_width, std::string_view(type_name(device.type)).size());
     }
-    std::string table = fmt::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", "NAME", name_width,
+    std::string table = wire::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", "NAME", name_width,
                                     "TYPE", type_width, "FREE MiB", "TOTAL MiB", "DESCRIPTION");
     for (const protocol::DeviceInfo& device : devices)
-        table += fmt::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", device.name, name_width,
+        table += wire::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", device.name, name_width,
                              type_name(device.type), type_width, device.memory_free >> 20,
                              device.memory_total >> 20, device.description);
     return table;

@@ -8,12 +8,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <map>
 
 #include "backend/host.h"
 #include "worker/control_loop.h"
 #include "worker/device_table.h"
-#include "worker/stderr_log.h"
+#include "wire/sys/stderr_log.h"
 
 namespace virtgpu::worker {
 
@@ -25,7 +24,7 @@ struct Options {
     int control = -1;
     bool check = false;
     bool list_devices = false;
-    wire::LogLevel log_level = wire::LogLevel::kInfo;
+    std::string log_level = "info";
     backend::HostOptions host;
 
     Task task() const {
@@ -36,16 +35,12 @@ struct Options {
 };
 
 std::string version() {
-    return fmt::format("ggml-virtgpu-worker {}\nprotocol {}\nggml {}\nggml plug-in interface {}",
+    return wire::format("ggml-virtgpu-worker {}\nprotocol {}\nggml {}\nggml plug-in interface {}",
                        VIRTGPU_VERSION, protocol::kLevel2Version, backend::Host::ggml_version(),
                        backend::Host::plugin_abi_version());
 }
 
 void declare_options(CLI::App& app, Options& options) {
-    const std::map<std::string, wire::LogLevel> levels = {{"debug", wire::LogLevel::kDebug},
-                                                          {"info", wire::LogLevel::kInfo},
-                                                          {"warning", wire::LogLevel::kWarning},
-                                                          {"error", wire::LogLevel::kError}};
     app.add_option("--control-fd", options.control, "Socket to the device process");
     app.add_option("--backend", options.host.catalogue.backends,
                    "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
@@ -57,7 +52,7 @@ void declare_options(CLI::App& app, Options& options) {
                    "Threads per stream of a CPU backend; 0: one per processor")
         ->check(CLI::Range(0, 512));
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+        ->check(CLI::IsMember({"debug", "info", "warning", "error"}, CLI::ignore_case));
     app.add_flag("--check", options.check, "Load what the options say, then end");
     app.add_flag("--list-devices", options.list_devices, "List the devices of the backends");
     app.set_version_flag("--version", version);
@@ -87,14 +82,14 @@ int run(const Options& options, wire::Log& log) {
         if (options.task() == Task::kServe)
             log.error("{}", host.error().message());
         else
-            fmt::print(stderr, "ggml-virtgpu-worker: {}\n", host.error().message());
+            wire::print(stderr, "ggml-virtgpu-worker: {}\n", host.error().message());
         return EXIT_FAILURE;
     }
     switch (options.task()) {
         case Task::kCheck:
             return EXIT_SUCCESS;
         case Task::kListDevices:
-            fmt::print("{}", device_table((*host)->devices()));
+            wire::print(stdout, "{}", device_table((*host)->devices()));
             return EXIT_SUCCESS;
         case Task::kServe:
             break;
@@ -119,8 +114,9 @@ int main(int argc, char** argv) try {
     CLI::App app("Computes for one guest or container; started by ggml-virtgpu-host");
     virtgpu::worker::declare_options(app, options);
     CLI11_PARSE(app, argc, argv);
-    virtgpu::worker::StderrLog log(options.log_level);
-    return virtgpu::worker::run(options, log);
+    // The device process reads these lines and prints them as its own.
+    const auto log = virtgpu::wire::make_stderr_log(options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v");
+    return virtgpu::worker::run(options, *log);
 } catch (const std::exception& error) {
     static_cast<void>(std::fprintf(stderr, "ggml-virtgpu-worker: %s\n", error.what()));
     return EXIT_FAILURE;

@@ -146,7 +146,7 @@ void WorkerLink::process_ended() {
     if (!end)
         return;
     const bool expected = draining_ && end->signal == 0 && end->exit_code == 0;
-    const auto message = fmt::format("worker {} {}", process_.pid(), end->describe());
+    const auto message = wire::format("worker {} {}", process_.pid(), end->describe());
     log_.write(expected ? wire::LogLevel::kInfo : wire::LogLevel::kError, message);
 }
 

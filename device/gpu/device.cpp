@@ -235,7 +235,7 @@ void Device::handle(const Header& header, const Submit3d& command, const Reply& 
 
 void Device::handle(const Header& /*header*/, const UnknownCommand& command, const Reply& reply) {
     refuse(reply, ResponseType::kErrorUnspecified,
-           fmt::format("command {:#x} is not supported", command.type));
+           wire::format("command {:#x} is not supported", command.type));
 }
 
 }  // namespace virtgpu::gpu

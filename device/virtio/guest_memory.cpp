@@ -46,7 +46,7 @@ Result<void> GuestMemory::add(const MemoryRange& range, int file) {
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file,
                           static_cast<off_t>(range.file_offset - start));
     if (memory == MAP_FAILED)
-        return wire::system_failure(errno, fmt::format("mapping guest memory {:#x}+{:#x}",
+        return wire::system_failure(errno, wire::format("mapping guest memory {:#x}+{:#x}",
                                                        range.guest_address, range.size));
     ranges_.insert(
         ranges_.begin(),

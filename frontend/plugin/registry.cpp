@@ -38,7 +38,7 @@ void Registry::add(std::unique_ptr<Connection> connection) {
     Connection& added = *connections_.emplace_back(std::move(connection));
     for (uint32_t i = 0; i < added.host().devices.size(); ++i) {
         devices_.push_back(std::make_unique<DeviceEntry>(
-            abi_, get(), added, i, fmt::format("virtgpu{}", devices_.size())));
+            abi_, get(), added, i, wire::format("virtgpu{}", devices_.size())));
         RemoteDevice& device = devices_.back()->device();
         log_.info("{}: {}, {}", device.name(), device.description(), device.id());
     }

@@ -137,7 +137,7 @@ Result<std::unique_ptr<SharedRegion>> DrmTransport::create_region(size_t size) {
     blob.blob_flags = uapi::kBlobFlagUseMappable;
     blob.size = size;
     if (drmIoctl(node_.number(), uapi::kIoctlCreateBlob, &blob) != 0)
-        return wire::system_failure(errno, fmt::format("creating a region of {} bytes", size));
+        return wire::system_failure(errno, wire::format("creating a region of {} bytes", size));
     uapi::Map map{};
     map.handle = blob.bo_handle;
     if (drmIoctl(node_.number(), uapi::kIoctlMap, &map) != 0) {

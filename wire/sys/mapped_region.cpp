@@ -21,7 +21,7 @@ class MappedRegion : public Region {
 Result<std::shared_ptr<Region>> map_region(int file, size_t size, int64_t offset) {
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset);
     if (memory == MAP_FAILED)
-        return system_failure(errno, fmt::format("mapping a region of {} bytes", size));
+        return system_failure(errno, wire::format("mapping a region of {} bytes", size));
     return std::make_shared<MappedRegion>(static_cast<std::byte*>(memory), size);
 }
 

@@ -64,7 +64,7 @@ Result<PacketSocket> PacketSocket::connect(const std::string& path) {
         return system_failure(errno, "making a socket");
     if (::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
         0)
-        return system_failure(errno, fmt::format("connecting to '{}'", path));
+        return system_failure(errno, wire::format("connecting to '{}'", path));
     return PacketSocket(std::move(socket));
 }
 
