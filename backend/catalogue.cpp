@@ -143,9 +143,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& optio
         return wire::fail(Fault::kRefused,
                           "the ggml backends have no device: {}. Check the driver and the "
                           "permissions of its device files, or use --backend cpu",
-                          options.backends.empty()
-                              ? folder
-                              : wire::join(options.backends));
+                          options.backends.empty() ? folder : wire::join(options.backends));
     if (devices.size() > protocol::kMaxDevices)
         return wire::fail(Fault::kRefused,
                           "{} devices, where a guest can see {}: choose with --device",

@@ -21,9 +21,8 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
     if (executors_.size() + closing_.size() >= protocol::kMaxRings)
         return wire::fail(Fault::kRefused, "{} rings are open or still being closed",
                           executors_.size() + closing_.size());
-    executors_[ring] =
-        TRY(Executor::start(wire::HostRing(std::move(memory)), ring, threads_,
-                            std::move(signals), session_, failed_));
+    executors_[ring] = TRY(Executor::start(wire::HostRing(std::move(memory)), ring, threads_,
+                                           std::move(signals), session_, failed_));
     return {};
 }
 

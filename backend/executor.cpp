@@ -35,8 +35,7 @@ Executor::Executor(wire::HostRing ring, uint32_t number, int threads,
       failed_(std::move(failed)),
       commands_(session_, number, threads) {}
 
-Result<std::unique_ptr<Executor>> Executor::start(wire::HostRing ring, uint32_t number,
-                                                  int threads,
+Result<std::unique_ptr<Executor>> Executor::start(wire::HostRing ring, uint32_t number, int threads,
                                                   std::unique_ptr<RingSignals> signals,
                                                   std::shared_ptr<Session> session,
                                                   ContextFailed failed) {

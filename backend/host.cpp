@@ -70,9 +70,8 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
-    auto session =
-        std::make_shared<Session>(number, *catalogue_, std::move(regions),
-                                  options_.limits.buffers, memory_, log_);
+    auto session = std::make_shared<Session>(number, *catalogue_, std::move(regions),
+                                             options_.limits.buffers, memory_, log_);
     return std::make_unique<Context>(std::move(session), threads_or_all(options_.threads),
                                      std::move(failed));
 }

@@ -30,7 +30,7 @@ RemoteDevice::RemoteDevice(Connection& connection, uint32_t index, std::string n
       name_(std::move(name)),
       description_(info_.description + " (remote)"),
       id_(wire::format("virtgpu:{}/{}", connection.transport().name(),
-                      info_.device_id.empty() ? info_.name : info_.device_id)) {}
+                       info_.device_id.empty() ? info_.name : info_.device_id)) {}
 
 enum ggml_backend_dev_type RemoteDevice::type() const {
     switch (info_.type) {

@@ -38,8 +38,8 @@ int ask_worker(const host::Options& options, const char* argument) {
 }
 
 int print_version(const host::Options& options) {
-    wire::print(stdout, "ggml-virtgpu-host {}\nprotocol: level 1 (APIR) 0.2, level 2 {}\n", VIRTGPU_VERSION,
-               protocol::kLevel2Version);
+    wire::print(stdout, "ggml-virtgpu-host {}\nprotocol: level 1 (APIR) 0.2, level 2 {}\n",
+                VIRTGPU_VERSION, protocol::kLevel2Version);
     std::fflush(stdout);
     return ask_worker(options, "--version");
 }
@@ -60,7 +60,7 @@ bool keep_from_children(int descriptor) {
     if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0)
         return true;
     wire::print(stderr, "ggml-virtgpu-host: --fd {} is no open descriptor of this program\n",
-               descriptor);
+                descriptor);
     return false;
 }
 

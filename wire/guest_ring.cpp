@@ -47,8 +47,7 @@ bool GuestRing::reply_ready() const {
 }
 
 Result<std::optional<Reply>> GuestRing::receive() {
-    const uint64_t available =
-        memory_.reply_tail().load(std::memory_order_acquire) - reply_head_;
+    const uint64_t available = memory_.reply_tail().load(std::memory_order_acquire) - reply_head_;
     if (available == 0)
         return std::optional<Reply>();
     ByteRing& ring = memory_.replies();
@@ -56,8 +55,7 @@ Result<std::optional<Reply>> GuestRing::receive() {
     ring.copy_out(reply_head_, header);
     uint32_t size = 0;
     std::memcpy(&size, header.data() + ReplyHeader::kSizeField, sizeof size);
-    if (available > ring.capacity() || size < header.size() ||
-        record_space(size) > available)
+    if (available > ring.capacity() || size < header.size() || record_space(size) > available)
         return fail(Fault::kLost, "the host's reply of {} bytes makes no sense", size);
 
     Reply reply;
@@ -82,6 +80,8 @@ bool GuestRing::prepare_wait(uint64_t sequence) {
     return false;
 }
 
-void GuestRing::end_wait() { memory_.waiting_for().store(0, std::memory_order_relaxed); }
+void GuestRing::end_wait() {
+    memory_.waiting_for().store(0, std::memory_order_relaxed);
+}
 
 }  // namespace virtgpu::wire

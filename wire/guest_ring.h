@@ -18,7 +18,7 @@ struct Reply {
 
 // Not thread safe: the owner locks.
 class GuestRing {
-   public:
+ public:
     explicit GuestRing(RingMemory memory) : memory_(std::move(memory)) {}
 
     // Largest payload that a request may have.
@@ -40,7 +40,7 @@ class GuestRing {
     bool prepare_wait(uint64_t sequence);
     void end_wait();
 
-   private:
+ private:
     RingMemory memory_;
     uint64_t sent_ = 0;
     uint64_t tail_ = 0;

@@ -11,11 +11,11 @@
 
 namespace virtgpu::wire {
 
-// Thread safe. Objects are shared, so that one removed while another thread uses it lives until that
-// thread is done. All failures of find and remove are Fault::kPeer.
+// Thread safe. Objects are shared, so that one removed while another thread uses it lives until
+// that thread is done. All failures of find and remove are Fault::kPeer.
 template <typename T>
 class HandleTable {
-   public:
+ public:
     explicit HandleTable(uint32_t limit) : limit_(limit) {}
 
     // Fault::kRefused when the table is full.
@@ -54,7 +54,7 @@ class HandleTable {
         return slots_.size() - free_.size();
     }
 
-   private:
+ private:
     struct Slot {
         std::shared_ptr<T> object;
         uint32_t generation = 0;

@@ -17,8 +17,7 @@ Result<std::optional<Request>> HostRing::next() {
         return std::optional<Request>();
     ByteRing& ring = memory_.requests();
     if (available > ring.capacity() || available < RequestHeader::kSize)
-        return fail(Fault::kPeer, "{} bytes announced in a ring of {}", available,
-                    ring.capacity());
+        return fail(Fault::kPeer, "{} bytes announced in a ring of {}", available, ring.capacity());
 
     // Copied once; the size is checked and used from this copy.
     std::array<std::byte, RequestHeader::kSize> header{};
@@ -77,6 +76,8 @@ bool HostRing::prepare_sleep() {
     return false;
 }
 
-void HostRing::end_sleep() { memory_.asleep().store(0, std::memory_order_relaxed); }
+void HostRing::end_sleep() {
+    memory_.asleep().store(0, std::memory_order_relaxed);
+}
 
 }  // namespace virtgpu::wire

@@ -20,16 +20,18 @@ struct Request {
 // For one thread. Positions are kept privately and only published in shared memory, so that a guest
 // that overwrites them confuses nobody but itself.
 class HostRing {
-   public:
+ public:
     explicit HostRing(RingMemory memory) : memory_(std::move(memory)) {}
 
-    // The next request, if there is one. Fault::kPeer when the guest's positions or sizes are wrong.
+    // The next request, if there is one. Fault::kPeer when the guest's positions or sizes are
+    // wrong.
     Result<std::optional<Request>> next();
 
     // Writes a reply. Fault::kPeer when there is no room: a guest keeps room for what it asks.
     Result<void> reply(uint64_t sequence, protocol::Status status,
                        std::span<const std::byte> payload);
-    // Publishes that the request is done. True when the guest sleeps until then and must be signaled.
+    // Publishes that the request is done. True when the guest sleeps until then and must be
+    // signaled.
     bool complete(uint64_t sequence);
 
     // Before sleeping: true when the ring is still empty after the guest has been told that it must
@@ -37,7 +39,7 @@ class HostRing {
     bool prepare_sleep();
     void end_sleep();
 
-   private:
+ private:
     RingMemory memory_;
     uint64_t taken_ = 0;
     uint64_t request_head_ = 0;

@@ -1,5 +1,5 @@
-// Where messages for people go. Implementations are made in main() or ggml_backend_init() and handed
-// down by reference; they may be called from any thread.
+// Where messages for people go. Implementations are made in main() or ggml_backend_init() and
+// handed down by reference; they may be called from any thread.
 #pragma once
 
 #include <string_view>
@@ -12,7 +12,7 @@ namespace virtgpu::wire {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 class Log {
-   public:
+ public:
     virtual ~Log() = default;
 
     virtual bool enabled(LogLevel level) const = 0;
@@ -35,7 +35,7 @@ class Log {
         print(LogLevel::kError, format, std::forward<Args>(args)...);
     }
 
-   private:
+ private:
     template <typename... Args>
     void print(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
         if (enabled(level))

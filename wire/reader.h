@@ -12,10 +12,10 @@
 
 namespace virtgpu::wire {
 
-// Reads from bytes that nobody else can change: shared memory is copied out first (Region::copy_out).
-// Every failure is Fault::kPeer. Holds a view, not the bytes.
+// Reads from bytes that nobody else can change: shared memory is copied out first
+// (Region::copy_out). Every failure is Fault::kPeer. Holds a view, not the bytes.
 class Reader {
-   public:
+ public:
     explicit Reader(std::span<const std::byte> bytes) : rest_(bytes) {}
 
     // The next `size` bytes, valid as long as the bytes given to the constructor.
@@ -28,8 +28,7 @@ class Reader {
     }
 
     template <typename T>
-        requires std::is_arithmetic_v<T>
-    Result<T> number() {
+    requires std::is_arithmetic_v<T> Result<T> number() {
         const auto bytes = TRY(take(sizeof(T)));
         T value;
         std::memcpy(&value, bytes.data(), sizeof(T));
@@ -37,12 +36,13 @@ class Reader {
     }
 
     Result<bool> boolean();
-    // Counts are checked against `limit` and against what is left, so a lying count allocates nothing.
+    // Counts are checked against `limit` and against what is left, so a lying count allocates
+    // nothing.
     Result<uint32_t> count(uint32_t limit, size_t smallest_element);
     Result<std::string> string(uint32_t limit);
     Result<void> expect_end() const;
 
-   private:
+ private:
     std::span<const std::byte> rest_;
 };
 

@@ -7,6 +7,8 @@
 namespace virtgpu::wire {
 
 // Bytes that a record takes in a ring: records start at multiples of eight.
-constexpr uint64_t record_space(uint64_t size) { return (size + 7) & ~uint64_t{7}; }
+constexpr uint64_t record_space(uint64_t size) {
+    return (size + 7) & ~uint64_t{7};
+}
 
 }  // namespace virtgpu::wire

@@ -13,12 +13,12 @@ namespace virtgpu::wire {
 // A piece of a region that holds tensor data and nothing else: the other side may change it at any
 // moment, so it may be copied or computed on, but never parsed or trusted.
 class BulkData {
-   public:
+ public:
     BulkData(std::byte* data, size_t size) : data_(data), size_(size) {}
     std::byte* data() const { return data_; }
     size_t size() const { return size_; }
 
-   private:
+ private:
     std::byte* data_;
     size_t size_;
 };
@@ -27,7 +27,7 @@ class BulkData {
 // (once, then decoded from the private copy), tensor data through bulk(). Range errors are
 // Fault::kPeer, because ranges come from messages.
 class Region {
-   public:
+ public:
     virtual ~Region() = default;
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
@@ -38,11 +38,11 @@ class Region {
     Result<void> copy_in(uint64_t offset, std::span<const std::byte> from);
     Result<BulkData> bulk(uint64_t offset, uint64_t size) const;
 
-   protected:
+ protected:
     Region(std::byte* base, size_t size) : base_(base), size_(size) {}
     std::byte* base() const { return base_; }
 
-   private:
+ private:
     friend class RingMemory;
 
     Result<void> check(uint64_t offset, uint64_t size) const;

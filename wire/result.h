@@ -18,13 +18,13 @@ enum class Fault {
 };
 
 class [[nodiscard]] Error {
-   public:
+ public:
     Error(Fault fault, std::string message) : fault_(fault), message_(std::move(message)) {}
 
     Fault fault() const { return fault_; }
     const std::string& message() const { return message_; }
 
-   private:
+ private:
     Fault fault_;
     std::string message_;
 };
@@ -52,12 +52,12 @@ inline void take(Result<void>&&) {}
 
 #define VIRTGPU_CONCAT_INNER(a, b) a##b
 #define VIRTGPU_CONCAT(a, b) VIRTGPU_CONCAT_INNER(a, b)
-#define VIRTGPU_TRY(result, expression)                         \
-    __extension__({                                             \
-        auto result = (expression);                             \
-        if (!result) [[unlikely]]                               \
-            return tl::unexpected(std::move(result).error());   \
-        ::virtgpu::wire::detail::take(std::move(result));       \
+#define VIRTGPU_TRY(result, expression)                       \
+    __extension__({                                           \
+        auto result = (expression);                           \
+        if (!result) [[unlikely]]                             \
+            return tl::unexpected(std::move(result).error()); \
+        ::virtgpu::wire::detail::take(std::move(result));     \
     })
 
 // The value of a Result, or return its error from the enclosing function.

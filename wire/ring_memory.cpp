@@ -41,8 +41,7 @@ Result<RingMemory> RingMemory::create(std::shared_ptr<Region> region, uint32_t r
     return RingMemory(std::move(region), request_bytes, reply_bytes);
 }
 
-RingMemory::RingMemory(std::shared_ptr<Region> region, uint32_t request_bytes,
-                       uint32_t reply_bytes)
+RingMemory::RingMemory(std::shared_ptr<Region> region, uint32_t request_bytes, uint32_t reply_bytes)
     : region_(std::move(region)),
       requests_(region_->base_ + RingHeader::kSize, request_bytes),
       replies_(region_->base_ + RingHeader::kSize + request_bytes, reply_bytes) {}

@@ -16,7 +16,7 @@ namespace virtgpu::wire {
 // One direction's bytes. Positions count from the ring's start and never wrap; they are masked here
 // and nowhere else, so no position, however wrong, leads outside.
 class ByteRing {
-   public:
+ public:
     ByteRing(std::byte* base, uint32_t capacity) : base_(base), capacity_(capacity) {}
 
     uint32_t capacity() const { return capacity_; }
@@ -24,19 +24,20 @@ class ByteRing {
     void copy_out(uint64_t position, std::span<std::byte> to) const;
     void copy_in(uint64_t position, std::span<const std::byte> from);
 
-   private:
+ private:
     std::byte* base_;
     uint32_t capacity_;
 };
 
 // The words and bytes of a ring at the start of a region, which it keeps alive.
 class RingMemory {
-   public:
+ public:
     static constexpr uint32_t kSmallestCapacity = 4096;
     static constexpr uint32_t kLargestCapacity = 16U << 20;
     static size_t bytes_needed(uint32_t request_bytes, uint32_t reply_bytes);
 
-    // Fails with Fault::kPeer for sizes that are no powers of two in range, or larger than the region.
+    // Fails with Fault::kPeer for sizes that are no powers of two in range, or larger than the
+    // region.
     static Result<RingMemory> create(std::shared_ptr<Region> region, uint32_t request_bytes,
                                      uint32_t reply_bytes);
 
@@ -51,7 +52,7 @@ class RingMemory {
     ByteRing& requests() { return requests_; }
     ByteRing& replies() { return replies_; }
 
-   private:
+ private:
     RingMemory(std::shared_ptr<Region> region, uint32_t request_bytes, uint32_t reply_bytes);
 
     template <typename T>

@@ -1,5 +1,5 @@
-// Formatted text. Only text.cpp compiles the fmt library, which is 4 s of 6 s per file otherwise, and
-// has it inside: the frontend is loaded into programs that may bring another version of it.
+// Formatted text. Only text.cpp compiles the fmt library, which is 4 s of 6 s per file otherwise,
+// and has it inside: the frontend is loaded into programs that may bring another version of it.
 #pragma once
 
 #if __has_include(<fmt/base.h>)

@@ -16,7 +16,7 @@ namespace virtgpu::wire {
 
 // Grows as needed; clear() keeps the memory, so that a reused Writer stops allocating.
 class Writer {
-   public:
+ public:
     std::span<const std::byte> bytes() const { return bytes_; }
     void clear() { bytes_.clear(); }
 
@@ -28,10 +28,8 @@ class Writer {
     }
 
     template <typename T>
-        requires std::is_arithmetic_v<T>
-    void number(T value) {
-        std::memcpy(extend(sizeof(T)), &value, sizeof(T));
-    }
+    requires std::is_arithmetic_v<T>
+    void number(T value) { std::memcpy(extend(sizeof(T)), &value, sizeof(T)); }
 
     void boolean(bool value) { number<uint32_t>(value ? 1 : 0); }
 
@@ -49,7 +47,7 @@ class Writer {
         return {};
     }
 
-   private:
+ private:
     std::vector<std::byte> bytes_;
 };
 

@@ -34,11 +34,11 @@ std::string device_table(const std::vector<protocol::DeviceInfo>& devices) {
         type_width = std::max(type_width, std::string_view(type_name(device.type)).size());
     }
     std::string table = wire::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", "NAME", name_width,
-                                    "TYPE", type_width, "FREE MiB", "TOTAL MiB", "DESCRIPTION");
+                                     "TYPE", type_width, "FREE MiB", "TOTAL MiB", "DESCRIPTION");
     for (const protocol::DeviceInfo& device : devices)
         table += wire::format("{:{}}  {:{}}  {:>10}  {:>10}  {}\n", device.name, name_width,
-                             type_name(device.type), type_width, device.memory_free >> 20,
-                             device.memory_total >> 20, device.description);
+                              type_name(device.type), type_width, device.memory_free >> 20,
+                              device.memory_total >> 20, device.description);
     return table;
 }
 

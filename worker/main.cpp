@@ -10,9 +10,9 @@
 #include <exception>
 
 #include "backend/host.h"
+#include "wire/sys/stderr_log.h"
 #include "worker/control_loop.h"
 #include "worker/device_table.h"
-#include "wire/sys/stderr_log.h"
 
 namespace virtgpu::worker {
 
@@ -36,8 +36,8 @@ struct Options {
 
 std::string version() {
     return wire::format("ggml-virtgpu-worker {}\nprotocol {}\nggml {}\nggml plug-in interface {}",
-                       VIRTGPU_VERSION, protocol::kLevel2Version, backend::Host::ggml_version(),
-                       backend::Host::plugin_abi_version());
+                        VIRTGPU_VERSION, protocol::kLevel2Version, backend::Host::ggml_version(),
+                        backend::Host::plugin_abi_version());
 }
 
 void declare_options(CLI::App& app, Options& options) {
@@ -115,7 +115,8 @@ int main(int argc, char** argv) try {
     virtgpu::worker::declare_options(app, options);
     CLI11_PARSE(app, argc, argv);
     // The device process reads these lines and prints them as its own.
-    const auto log = virtgpu::wire::make_stderr_log(options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v");
+    const auto log =
+        virtgpu::wire::make_stderr_log(options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v");
     return virtgpu::worker::run(options, *log);
 } catch (const std::exception& error) {
     static_cast<void>(std::fprintf(stderr, "ggml-virtgpu-worker: %s\n", error.what()));

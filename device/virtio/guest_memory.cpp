@@ -47,7 +47,7 @@ Result<void> GuestMemory::add(const MemoryRange& range, int file) {
                           static_cast<off_t>(range.file_offset - start));
     if (memory == MAP_FAILED)
         return wire::system_failure(errno, wire::format("mapping guest memory {:#x}+{:#x}",
-                                                       range.guest_address, range.size));
+                                                        range.guest_address, range.size));
     ranges_.insert(
         ranges_.begin(),
         {range, std::make_unique<Mapping>(static_cast<std::byte*>(memory), size), start});

@@ -29,8 +29,8 @@ bool is_virtio_gpu(int node) {
 std::string address_of(const drmDevice& device, std::string_view path) {
     if (device.bustype == DRM_BUS_PCI)
         return wire::format("{:04x}:{:02x}:{:02x}.{}", device.businfo.pci->domain,
-                           device.businfo.pci->bus, device.businfo.pci->dev,
-                           device.businfo.pci->func);
+                            device.businfo.pci->bus, device.businfo.pci->dev,
+                            device.businfo.pci->func);
     return std::string(path.substr(path.rfind('/') + 1));
 }
 

@@ -6,7 +6,7 @@ namespace virtgpu::wire {
 
 // Owns a file descriptor.
 class FileDescriptor {
-   public:
+ public:
     FileDescriptor() = default;
     explicit FileDescriptor(int number) : number_(number) {}
     ~FileDescriptor() { reset(); }
@@ -26,7 +26,7 @@ class FileDescriptor {
     int release() { return std::exchange(number_, -1); }
     void reset();
 
-   private:
+ private:
     int number_ = -1;
 };
 

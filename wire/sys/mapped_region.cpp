@@ -9,7 +9,7 @@ namespace virtgpu::wire {
 namespace {
 
 class MappedRegion : public Region {
-   public:
+ public:
     MappedRegion(std::byte* base, size_t size) : Region(base, size) {}
     ~MappedRegion() override { ::munmap(base(), size()); }
     MappedRegion(const MappedRegion&) = delete;

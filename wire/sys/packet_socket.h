@@ -19,7 +19,7 @@ struct Packet {
 
 // One message is one packet: never split, never joined. Descriptors that arrive are close-on-exec.
 class PacketSocket {
-   public:
+ public:
     static constexpr size_t kMaxFiles = 4;
 
     explicit PacketSocket(FileDescriptor socket) : socket_(std::move(socket)) {}
@@ -38,7 +38,7 @@ class PacketSocket {
     // Fault::kPeer for a packet over kMaxMessageBytes.
     Result<std::optional<Packet>> receive(std::chrono::milliseconds timeout);
 
-   private:
+ private:
     FileDescriptor socket_;
 };
 

@@ -30,9 +30,7 @@ class SpdlogLog : public Log {
         logger_.flush_on(spdlog::level::debug);
     }
 
-    bool enabled(LogLevel level) const override {
-        return logger_.should_log(spdlog_level(level));
-    }
+    bool enabled(LogLevel level) const override { return logger_.should_log(spdlog_level(level)); }
     void write(LogLevel level, std::string_view message) override {
         logger_.log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
     }

@@ -37,7 +37,8 @@ TEST(Codec, GoldenBytesOfAStructureOfOneSize) {
 }
 
 TEST(Codec, GoldenBytesOfAStructureThatVaries) {
-    EXPECT_EQ(encoded(protocol::Name{7, "ADD"}), bytes_of({7, 0, 0, 0, 3, 0, 0, 0, 'A', 'D', 'D', 0}));
+    EXPECT_EQ(encoded(protocol::Name{7, "ADD"}),
+              bytes_of({7, 0, 0, 0, 3, 0, 0, 0, 'A', 'D', 'D', 0}));
 }
 
 TEST(Codec, GoldenSizeOfAGraphTensor) {

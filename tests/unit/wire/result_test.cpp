@@ -14,7 +14,9 @@ Result<int> half(int value) {
     return value / 2;
 }
 
-Result<int> quarter(int value) { return TRY(half(TRY(half(value)))); }
+Result<int> quarter(int value) {
+    return TRY(half(TRY(half(value))));
+}
 
 TEST(Result, TryPassesValuesAndReturnsTheFirstError) {
     EXPECT_EQ(quarter(12).value(), 3);

@@ -17,7 +17,7 @@ using protocol::Status;
 constexpr uint32_t kCapacity = RingMemory::kSmallestCapacity;
 
 class RingTest : public testing::Test {
-   protected:
+ protected:
     RingTest() : regions_(make_shared_region(RingMemory::bytes_needed(kCapacity, kCapacity))) {}
 
     static RingMemory memory(const std::shared_ptr<Region>& region) {
