@@ -23,13 +23,15 @@ class CachedGraph {
 
     // Fault::kPeer for positions that are not ascending or name no tensor. Needs a new build().
     Result<void> apply(const protocol::GraphEdit& edit);
-    // Checks everything and makes ggml's graph, at the same addresses as the last time. Fault::kPeer
-    // and kRefused as the validator says; then the graph cannot be run.
+    // Checks everything and makes ggml's graph, at the same addresses as the last time.
+    // Fault::kPeer and kRefused as the validator says; then the graph cannot be run.
     Result<ggml_cgraph*> build(Session& session, ggml_backend_dev_t device);
 
     size_t tensors() const { return graph_.tensors.size(); }
     size_t nodes() const { return graph_.nodes.size(); }
+    // Null when it cannot be run: an edit was wrong, or the device does not support it.
     ggml_cgraph* built() const { return built_; }
+    void discard_built() { built_ = nullptr; }
 
     // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
     Result<std::vector<std::shared_ptr<Buffer>>> hold_buffers() const;

@@ -36,8 +36,8 @@ int threads_or_all(int threads) {
 // Longer than an application takes between two tokens, short enough to cost nothing that shows.
 constexpr std::chrono::microseconds kLongestPolling(1000);
 
-// Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on fewer
-// processors than there are.
+// Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on
+// fewer processors than there are.
 std::chrono::microseconds longest_polling(int threads,
                                           const std::vector<protocol::DeviceInfo>& devices) {
     const bool computes_here =

@@ -116,7 +116,7 @@ Result<void> RingServer::wait_after(const wire::Request& request) {
 }
 
 Result<void> RingServer::answer(const wire::Request& request, const Result<void>& outcome) {
-    if (outcome && is_queued(request.command))
+    if (outcome && protocol::is_queued(static_cast<protocol::Command>(request.command)))
         return {};
     if (outcome)
         return ring_.reply(request.sequence, protocol::Status::kOk, payload_.bytes());

@@ -16,8 +16,8 @@ namespace virtgpu::backend {
 // Called once per context, from whichever thread serves, when the guest broke the protocol.
 using ContextFailed = std::function<void(uint32_t context, const std::string& reason)>;
 
-// Thread safe: the thread that needs what a ring holds serves it, be it another ring's. Requests are
-// carried out one at a time and in order.
+// Thread safe: the thread that needs what a ring holds serves it, be it another ring's. Requests
+// are carried out one at a time and in order.
 class RingServer {
  public:
     RingServer(wire::HostRing ring, uint32_t number, int threads,
@@ -34,7 +34,8 @@ class RingServer {
     // Ends the context: the guest broke the protocol, or there is no memory for what it wants.
     void break_off(const std::string& reason);
 
-    // True when the guest has been told that it must ring the doorbell, and the ring is still empty.
+    // True when the guest has been told that it must ring the doorbell, and the ring is still
+    // empty.
     bool prepare_sleep();
     void end_sleep();
     bool has_requests();

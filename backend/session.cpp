@@ -50,7 +50,8 @@ Result<void> Session::serve_ring0(uint64_t sequence) {
         return {};
     const auto server = ring(0);
     if (!server)
-        return wire::fail(Fault::kPeer, "a request that comes after one of ring 0, which is closed");
+        return wire::fail(Fault::kPeer,
+                          "a request that comes after one of ring 0, which is closed");
     TRY(server->serve_until(sequence));
     ring0_done_ = sequence;
     return {};

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -22,8 +22,8 @@ namespace virtgpu::backend {
 class RingServer;
 
 struct Limits {
-    uint32_t buffers = 65536;   // of one context
-    uint32_t graphs = 64;       // of one stream
+    uint32_t buffers = 65536;                             // of one context
+    uint32_t graphs = 64;                                 // of one stream
     uint32_t graph_tensors = protocol::kMaxGraphTensors;  // in all graphs of one stream
     uint64_t memory_bytes = 0;  // of all contexts together; 0: what the devices have
 };

@@ -54,7 +54,10 @@ Result<void> Stream::check_supported(ggml_cgraph* graph) const {
 
 Result<void> Stream::build(CachedGraph& graph) {
     ggml_cgraph* const built = TRY(graph.build(session_, ggml_backend_get_device(backend_)));
-    TRY(check_supported(built));
+    if (auto supported = check_supported(built); !supported) {
+        graph.discard_built();
+        return supported;
+    }
     // A backend that sees it again need not compare the graphs: CUDA launches at once.
     internals_.set_uid(*built, session_.next_graph_uid());
     return {};
@@ -83,6 +86,9 @@ Result<void> Stream::run(uint32_t number) {
     const CachedGraph& graph = *TRY(graphs_.find(number));
     if (graph.built() == nullptr)
         return wire::fail(Fault::kRefused, "graph {} cannot be computed", number);
+    // ggml-rpc asserts that there is something to do.
+    if (ggml_graph_n_nodes(graph.built()) == 0)
+        return {};
     auto held = TRY(graph.hold_buffers());
     const ggml_status status = ggml_backend_graph_compute_async(backend_, graph.built());
     started(std::move(held));

@@ -50,15 +50,16 @@ void Connection::log_traffic() {
     log_.debug(
         "{}: so far {} graphs, {} sent whole and {} in part; {} requests, {} bytes; {} waits, {} "
         "of them asleep; {} doorbells",
-        transport_->name(), traffic_.graphs.load(), traffic_.defined.load(),
-        traffic_.edited.load(), traffic_.requests.load(), traffic_.bytes.load(),
-        traffic_.waits.load(), traffic_.sleeps.load(), traffic_.doorbells.load());
+        transport_->name(), traffic_.graphs.load(), traffic_.defined.load(), traffic_.edited.load(),
+        traffic_.requests.load(), traffic_.bytes.load(), traffic_.waits.load(),
+        traffic_.sleeps.load(), traffic_.doorbells.load());
 }
 
 Result<void> Connection::start() {
     if (!graph_internals_.available())
         log_.warning(
-            "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, and each "
+            "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, and "
+            "each "
             "graph is compared with those before",
             ggml_version());
     apir_ = TRY(ApirClient::create(*transport_));

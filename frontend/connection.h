@@ -34,7 +34,8 @@ class Connection {
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
     wire::Result<std::unique_ptr<RingChannel>> open_ring(RingChannel::Sizes sizes);
-    // Instead of deleting a ring that open_ring made. Says in the log what the connection did so far.
+    // Instead of deleting a ring that open_ring made. Says in the log what the connection did so
+    // far.
     void close_ring(std::unique_ptr<RingChannel> ring);
 
     // Before a buffer is freed: waits for all that streams have queued, which may name it.

@@ -76,8 +76,7 @@ const protocol::Graph& GraphTable::graph(uint32_t number) const {
 }
 
 // The graph that becomes this one with the fewest changes, and these.
-GraphTable::Entry* GraphTable::most_alike(const protocol::Graph& graph,
-                                          protocol::GraphEdit& edit) {
+GraphTable::Entry* GraphTable::most_alike(const protocol::Graph& graph, protocol::GraphEdit& edit) {
     Entry* best = nullptr;
     protocol::GraphEdit candidate;
     size_t most = graph.tensors.size() / kLargestEdit;

@@ -29,7 +29,7 @@ class GraphTable {
 
         Step step = Step::kNothing;
         uint32_t number = 0;
-        protocol::GraphEdit edit;           // for kEdit
+        protocol::GraphEdit edit;             // for kEdit
         std::vector<uint32_t> to_be_dropped;  // before kDefine
     };
 

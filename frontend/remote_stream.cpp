@@ -24,8 +24,8 @@ constexpr size_t kLandingAlignment = 64;
 }  // namespace
 
 Result<std::unique_ptr<RemoteStream>> RemoteStream::open(Connection& connection, uint32_t device) {
-    auto stream =
-        std::make_unique<RemoteStream>(connection, TRY(connection.open_ring({kStagingBytes, kLandingBytes})));
+    auto stream = std::make_unique<RemoteStream>(
+        connection, TRY(connection.open_ring({kStagingBytes, kLandingBytes})));
     TRY(stream->ring_->open_stream({device}));
     return stream;
 }

@@ -36,8 +36,8 @@ class RemoteStream {
     // `to` is written by the next finish() at the latest.
     wire::Result<void> get_tensor(RemoteBuffer& buffer, const ggml_tensor& tensor, size_t offset,
                                   std::span<std::byte> to);
-    // Copies after what is queued here; what `reader` queues from now on comes after the copy. False
-    // when the host cannot copy.
+    // Copies after what is queued here; what `reader` queues from now on comes after the copy.
+    // False when the host cannot copy.
     wire::Result<bool> copy_tensor(RemoteStream& reader, RemoteBuffer& source,
                                    const ggml_tensor& from, RemoteBuffer& destination,
                                    const ggml_tensor& to);

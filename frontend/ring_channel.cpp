@@ -37,10 +37,10 @@ std::string reason_of(const wire::Reply& reply) {
 }  // namespace
 
 Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, uint32_t ring,
-                                                       Sizes sizes,
-                                                       const RingChannel* before) {
+                                                       Sizes sizes, const RingChannel* before) {
     TRY(services.health.check());
-    auto region = TRY(services.transport.create_region(kStagingOffset + sizes.staging + sizes.landing));
+    auto region =
+        TRY(services.transport.create_region(kStagingOffset + sizes.staging + sizes.landing));
     auto memory = TRY(RingMemory::create(region->memory(), kRequestBytes, kReplyBytes));
     const auto status =
         services.apir.open_ring({ring, region->number(), kRequestBytes, kReplyBytes});
@@ -102,8 +102,7 @@ Result<std::unique_ptr<SharedRegion>> RingChannel::create_region(size_t size) {
     return services_.transport.create_region(size);
 }
 
-Result<uint64_t> RingChannel::queue(protocol::Command command,
-                                    std::span<const std::byte> request) {
+Result<uint64_t> RingChannel::queue(protocol::Command command, std::span<const std::byte> request) {
     // Before the lock: in a forked child another thread may hold it for ever.
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
@@ -229,8 +228,8 @@ Result<std::vector<std::byte>> RingChannel::take_reply(uint64_t sequence) {
     if (!*reply)
         return lose(Error(Fault::kLost, "the host did a request without an answer"));
     if ((*reply)->sequence != sequence)
-        return lose(Error(Fault::kLost, "the host could not do what was queued: " +
-                                            reason_of(**reply)));
+        return lose(
+            Error(Fault::kLost, "the host could not do what was queued: " + reason_of(**reply)));
     if ((*reply)->status == Status::kOk)
         return std::move((*reply)->payload);
     if ((*reply)->status == Status::kRefused)

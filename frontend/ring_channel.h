@@ -24,8 +24,8 @@ struct RingServices {
     const std::atomic<uint32_t>& polling_microseconds;
 };
 
-// One ring and a staging area behind it, for the bytes that requests name. Queued commands return at
-// once; the others wait for their reply, one at a time. Thread safe. Every wait ends: within two
+// One ring and a staging area behind it, for the bytes that requests name. Queued commands return
+// at once; the others wait for their reply, one at a time. Thread safe. Every wait ends: within two
 // seconds of the worker's or the device process' death the session is lost and calls fail. So they
 // do after a queued command failed.
 class RingChannel : public CommandStubs {
@@ -69,11 +69,12 @@ class RingChannel : public CommandStubs {
         wire::BulkData bytes;
     };
 
-    // Where the host puts what was asked for until its user fetches it. Managed by the ring's owner.
+    // Where the host puts what was asked for until its user fetches it. Managed by the ring's
+    // owner.
     wire::Result<Piece> landing(size_t offset, size_t size) const;
 
-    // Places for the bytes that set_tensor, get_tensor and the graphs name. For one thread at a time,
-    // from the first reserve() until the request with its bytes was sent.
+    // Places for the bytes that set_tensor, get_tensor and the graphs name. For one thread at a
+    // time, from the first reserve() until the request with its bytes was sent.
     class Staging {
      public:
         // Pieces of up to half of it can always be had while another is in use.
@@ -82,6 +83,8 @@ class RingChannel : public CommandStubs {
         wire::Result<Piece> reserve(size_t size);
         // The request that names what was reserved: the piece is used again when it is done.
         void in_use_until(uint64_t sequence) { channel_.staging_.use_until(sequence); }
+        // Instead, for what the host wrote: the oldest piece was read and may be used again.
+        void give_back() { channel_.staging_.give_back(); }
 
      private:
         friend class RingChannel;

@@ -1,11 +1,16 @@
 #include "frontend/staging_area.h"
 
+#include <algorithm>
+
 namespace virtgpu::frontend {
 
 namespace {
 
 // Pieces do not share cache lines: one side writes while the other reads the next.
 constexpr size_t kAlignment = 64;
+
+// A request that is done before all others.
+constexpr uint64_t kFreed = 1;
 
 size_t aligned(size_t bytes) {
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -44,6 +49,14 @@ void StagingArea::release(uint64_t completed) {
     while (!pieces_.empty() && pieces_.front().sequence != 0 &&
            pieces_.front().sequence <= completed)
         pieces_.pop_front();
+}
+
+void StagingArea::give_back() {
+    const auto held = std::find_if(pieces_.begin(), pieces_.end(),
+                                   [](const Piece& piece) { return piece.sequence == 0; });
+    if (held != pieces_.end())
+        held->sequence = kFreed;
+    release(kFreed);
 }
 
 std::optional<uint64_t> StagingArea::oldest() const {

@@ -22,6 +22,8 @@ class StagingArea {
     void use_until(uint64_t sequence);
     // Frees the pieces of finished requests.
     void release(uint64_t completed);
+    // Frees the oldest of the pieces that no request frees.
+    void give_back();
     // The request that holds the oldest piece, if any piece is held by one.
     std::optional<uint64_t> oldest() const;
 

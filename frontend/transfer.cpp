@@ -21,9 +21,13 @@ struct Piece {
     uint64_t sequence;
 };
 
-Result<void> take(RingChannel& ring, const Piece& piece) {
+Result<void> take_oldest(RingChannel& ring, RingChannel::Staging& staging,
+                         std::deque<Piece>& asked) {
+    const Piece& piece = asked.front();
     TRY(ring.finish(piece.sequence));
     std::memcpy(piece.to.data(), piece.bytes.data(), piece.to.size());
+    staging.give_back();
+    asked.pop_front();
     return {};
 }
 
@@ -54,20 +58,17 @@ Result<void> download(RingChannel& ring, const protocol::TensorData& tensor, siz
     std::deque<Piece> asked;
     while (!to.empty()) {
         const auto bytes = to.first(std::min(to.size(), largest));
-        if (asked.size() == kPieces - 1) {
-            TRY(take(ring, asked.front()));
-            asked.pop_front();
-        }
+        if (asked.size() == kPieces - 1)
+            TRY(take_oldest(ring, staging, asked));
         const auto piece = TRY(staging.reserve(bytes.size()));
         const uint64_t sequence = TRY(ring.get_tensor({tensor, offset, piece.span}));
-        staging.in_use_until(sequence);
         asked.push_back({bytes, piece.bytes, sequence});
         TRY(ring.wake_host());
         offset += bytes.size();
         to = to.subspan(bytes.size());
     }
-    for (const Piece& piece : asked)
-        TRY(take(ring, piece));
+    while (!asked.empty())
+        TRY(take_oldest(ring, staging, asked));
     return {};
 }
 

@@ -80,7 +80,8 @@ bool GraphInternals::layout_is_known() {
     return Trial().layout_is_as_known();
 }
 
-std::optional<int32_t> GraphInternals::uses(const ggml_cgraph& graph, const ggml_tensor& node) const {
+std::optional<int32_t> GraphInternals::uses(const ggml_cgraph& graph,
+                                            const ggml_tensor& node) const {
     // A graph made without a table, as for a single node, has size 0 there.
     if (!available_ || graph.visited_hash_set.size == 0 || graph.use_counts == nullptr)
         return std::nullopt;

@@ -51,27 +51,6 @@ wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
     return wire::fail(wire::Fault::kPeer, "unknown command {}", command);
 }
 
-bool is_queued(uint32_t command) {
-    using protocol::Command;
-    switch (static_cast<Command>(command)) {
-        case Command::kFreeBuffer:
-        case Command::kClearBuffer:
-        case Command::kSetBufferUsage:
-        case Command::kSetTensor:
-        case Command::kGetTensor:
-        case Command::kMemsetTensor:
-        case Command::kCopyTensor:
-        case Command::kDefineGraph:
-        case Command::kEditGraph:
-        case Command::kRunGraph:
-        case Command::kDropGraph:
-        case Command::kAwaitRing:
-            return true;
-        default:
-            return false;
-    }
-}
-
 std::string_view command_name(uint32_t command) {
     using protocol::Command;
     switch (static_cast<Command>(command)) {

@@ -59,9 +59,6 @@ class CommandHandler {
 wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
                             std::span<const std::byte> request, wire::Writer& reply);
 
-// Whether the guest gets no reply to it unless it fails.
-bool is_queued(uint32_t command);
-
 // For messages; "unknown" where there is no such command.
 std::string_view command_name(uint32_t command);
 

@@ -55,14 +55,6 @@ enum class DeviceType : uint32_t {
     kMeta = 4,  // Several devices behind one.
 };
 
-// enum ggml_status by value.
-enum class GraphStatus : int32_t {
-    kAllocationFailed = static_cast<int32_t>(-2),  // No memory for the graph.
-    kFailed = static_cast<int32_t>(-1),  // The graph was not computed.
-    kSuccess = 0,  // The graph was computed.
-    kAborted = 1,  // The abort callback stopped it.
-};
-
 // Outcome of OPEN_RING and of the worker's answers.
 enum class OpenStatus : uint32_t {
     kOk = 0,  // Open.
@@ -263,7 +255,27 @@ enum class Command : uint32_t {
     kAwaitRing = 22,
 };
 
-// Container socket.
+
+// Whether the command has a reply only when it fails.
+constexpr bool is_queued(Command command) {
+    switch (command) {
+        case Command::kFreeBuffer:
+        case Command::kClearBuffer:
+        case Command::kSetBufferUsage:
+        case Command::kSetTensor:
+        case Command::kGetTensor:
+        case Command::kMemsetTensor:
+        case Command::kCopyTensor:
+        case Command::kDefineGraph:
+        case Command::kEditGraph:
+        case Command::kRunGraph:
+        case Command::kDropGraph:
+        case Command::kAwaitRing:
+            return true;
+        default:
+            return false;
+    }
+}// Container socket.
 enum class ContainerMessage : uint32_t {
     kCreateRegion = 1,
     kDestroyRegion = 2,

@@ -53,18 +53,6 @@ void store_number(std::byte* to, T value) {
     }
 }
 
-[[maybe_unused]] Result<protocol::GraphStatus> to_GraphStatus(int32_t value) {
-    switch (value) {
-        case -2:
-        case -1:
-        case 0:
-        case 1:
-            return static_cast<protocol::GraphStatus>(value);
-        default:
-            return fail(Fault::kPeer, "{} is no GraphStatus", value);
-    }
-}
-
 [[maybe_unused]] Result<protocol::OpenStatus> to_OpenStatus(uint32_t value) {
     switch (value) {
         case 0:

@@ -9,8 +9,8 @@ namespace {
 
 class CommandsTest : public HostTest {
  protected:
-    static protocol::Tensor bytes_of(protocol::Handle buffer, uint64_t offset, uint64_t size) {
-        protocol::Tensor tensor;
+    static protocol::TensorData bytes_of(protocol::Handle buffer, uint64_t offset, uint64_t size) {
+        protocol::TensorData tensor;
         tensor.type = GGML_TYPE_I8;
         tensor.ne = {static_cast<int64_t>(size), 1, 1, 1};
         tensor.nb = {1, size, size, size};
@@ -19,7 +19,7 @@ class CommandsTest : public HostTest {
         return tensor;
     }
 
-    std::string read(const protocol::Tensor& tensor, uint64_t offset, uint64_t size) {
+    std::string read(const protocol::TensorData& tensor, uint64_t offset, uint64_t size) {
         if (!control.get_tensor({tensor, offset, {kDataRegion, 100, size}}))
             return control.last_message;
         std::string text(size, ' ');
@@ -27,7 +27,7 @@ class CommandsTest : public HostTest {
         return text;
     }
 
-    void write(const protocol::Tensor& tensor, uint64_t offset, std::string_view text) {
+    void write(const protocol::TensorData& tensor, uint64_t offset, std::string_view text) {
         ASSERT_TRUE(data().copy_in(0, std::as_bytes(std::span(text))));
         const auto set = control.set_tensor({tensor, offset, {kDataRegion, 0, text.size()}});
         ASSERT_TRUE(set) << set.error().message();
@@ -68,11 +68,15 @@ TEST_F(CommandsTest, BuffersKeepWhatIsWritten) {
     EXPECT_EQ(read(tensor, 0, 10), "xxhelloxxx");
     ASSERT_TRUE(control.memset_tensor({tensor, 4, 3, 'y'}));
     EXPECT_EQ(read(tensor, 0, 10), "xxheyyyxxx");
-    const auto copied = control.copy_tensor({tensor, bytes_of(buffer, 2000, 10)});
-    EXPECT_TRUE(copied && copied->copied);
+    EXPECT_TRUE(control.copy_tensor({tensor, bytes_of(buffer, 2000, 10)}));
     EXPECT_EQ(read(bytes_of(buffer, 2000, 10), 0, 10), "xxheyyyxxx");
     ASSERT_TRUE(control.set_buffer_usage({buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS}));
-    ASSERT_TRUE(control.init_tensor({{{tensor, {}, 0, 0, 0}}}));
+    protocol::Tensor placed;
+    placed.type = tensor.type;
+    placed.ne = tensor.ne;
+    placed.nb = tensor.nb;
+    placed.buffer = buffer;
+    ASSERT_TRUE(control.init_tensor({{{placed, {}, 0, 0, 0}}}));
     EXPECT_EQ(context_->summary().bytes_in, 5U);
     ASSERT_TRUE(control.free_buffer({buffer}));
     EXPECT_TRUE(failure().empty()) << failure();
@@ -90,10 +94,15 @@ TEST_F(CommandsTest, EmptyBuffersAndTensorsAreFine) {
 TEST_F(CommandsTest, PullRequest1103CopiesOnlyBetweenEqualLayouts) {
     greet();
     const protocol::Handle buffer = alloc(4096);
-    EXPECT_FALSE(
-        control.copy_tensor({bytes_of(buffer, 0, 100), bytes_of(buffer, 200, 50)})->copied);
-    EXPECT_FALSE(
-        control.copy_tensor({bytes_of(buffer, 0, 100), bytes_of(buffer, 50, 100)})->copied);
+    EXPECT_FALSE(control.copy_tensor({bytes_of(buffer, 0, 100), bytes_of(buffer, 200, 50)}));
+    EXPECT_NE(failure().find("different layouts"), std::string::npos) << failure();
+}
+
+TEST_F(CommandsTest, CopiesOntoThemselvesAreRefused) {
+    greet();
+    const protocol::Handle buffer = alloc(4096);
+    EXPECT_FALSE(control.copy_tensor({bytes_of(buffer, 0, 100), bytes_of(buffer, 50, 100)}));
+    EXPECT_NE(failure().find("overlap"), std::string::npos) << failure();
 }
 
 TEST_F(CommandsTest, SupportsWhatTheDeviceSupports) {
@@ -210,7 +219,7 @@ TEST_F(CommandsTest, Ring0IsNoStream) {
 
 TEST_F(CommandsTest, AGraphWithoutAStream) {
     greet();
-    EXPECT_FALSE(stream.compute_graph({{kDataRegion, 0, 8}}));
+    EXPECT_FALSE(stream.define_graph({1, {kDataRegion, 0, 8}}));
     EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
 }
 

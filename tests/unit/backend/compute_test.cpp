@@ -34,16 +34,29 @@ class ComputeTest : public HostTest {
         ASSERT_TRUE(stream.open_stream({0}));
     }
 
-    wire::Result<protocol::ComputeGraphReply> compute(const protocol::Graph& graph) {
+    template <typename T>
+    wire::Result<protocol::RegionSpan> put(const T& value) {
         wire::Writer writer;
-        TRY(encode(writer, graph));
+        TRY(encode(writer, value));
         TRY(data().copy_in(0, writer.bytes()));
-        return stream.compute_graph({{kDataRegion, 0, writer.bytes().size()}});
+        return protocol::RegionSpan{kDataRegion, 0, writer.bytes().size()};
+    }
+
+    wire::Result<void> define(uint32_t number, const protocol::Graph& graph) {
+        TRY(stream.define_graph({number, TRY(put(graph))}));
+        return {};
+    }
+
+    wire::Result<void> compute(const protocol::Graph& graph) {
+        TRY(define(1, graph));
+        TRY(stream.run_graph({1}));
+        TRY(stream.drop_graph({1}));
+        return {};
     }
 
     // A tensor of bytes that covers the whole buffer.
-    static protocol::Tensor all_of(protocol::Handle buffer, uint64_t size) {
-        protocol::Tensor tensor;
+    static protocol::TensorData all_of(protocol::Handle buffer, uint64_t size) {
+        protocol::TensorData tensor;
         tensor.type = GGML_TYPE_I8;
         tensor.ne = {static_cast<int64_t>(size), 1, 1, 1};
         tensor.nb = {1, size, size, size};
@@ -59,7 +72,6 @@ class ComputeTest : public HostTest {
         ASSERT_TRUE(control.set_tensor({all_of(buffer, native.size()), 0, everything}));
         const auto computed = compute(native.describe(buffer));
         ASSERT_TRUE(computed) << computed.error().message();
-        EXPECT_EQ(computed->status, protocol::GraphStatus::kSuccess);
 
         ASSERT_EQ(native.compute(), GGML_STATUS_SUCCESS);
         ASSERT_TRUE(control.get_tensor({all_of(buffer, native.size()), 0, everything}));
@@ -87,14 +99,16 @@ TEST_F(ComputeTest, CountsWhatItComputes) {
     EXPECT_EQ(summary.nodes, 3U);
     EXPECT_EQ(summary.bytes_in, size_t{1} << 20);
     EXPECT_EQ(summary.bytes_out, size_t{1} << 20);
-    EXPECT_EQ(summary.requests, 6U);
+    EXPECT_EQ(summary.defined, 1U);
+    EXPECT_EQ(summary.edited, 0U);
+    EXPECT_EQ(summary.requests, 8U);
 }
 
 TEST_F(ComputeTest, AnEmptyGraphSucceeds) {
-    EXPECT_EQ(compute({})->status, protocol::GraphStatus::kSuccess);
+    EXPECT_TRUE(compute({}));
 }
 
-TEST_F(ComputeTest, UnsupportedOperationFailsTheGraphAlone) {
+TEST_F(ComputeTest, UnsupportedOperationIsRefusedWithItsName) {
     NativeGraph native(attention_like);
     protocol::Graph graph = native.describe(alloc(native.size()));
     // The CPU backend has no such conversion.
@@ -103,25 +117,100 @@ TEST_F(ComputeTest, UnsupportedOperationFailsTheGraphAlone) {
     graph.tensors.back().tensor.type = GGML_TYPE_IQ1_S;
     graph.tensors.back().tensor.ne = {256, 1, 1, 1};
     graph.tensors.back().tensor.nb = {50, 50, 50, 50};
-    const auto computed = compute(graph);
-    ASSERT_TRUE(computed) << computed.error().message();
-    EXPECT_EQ(computed->status, protocol::GraphStatus::kFailed);
-    EXPECT_NE(log.text().find("does not support"), std::string::npos);
-    EXPECT_EQ(compute(native.describe(alloc(native.size())))->status,
-              protocol::GraphStatus::kSuccess);
+    const auto defined = define(1, graph);
+    ASSERT_FALSE(defined);
+    EXPECT_EQ(stream.last_status, protocol::Status::kRefused);
+    EXPECT_NE(stream.last_message.find("does not support node 2, CPY"), std::string::npos)
+        << stream.last_message;
+    // It is there and cannot be run; the stream goes on.
+    EXPECT_FALSE(stream.run_graph({1}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kRefused);
+    ASSERT_TRUE(stream.drop_graph({1}));
+    EXPECT_TRUE(compute(native.describe(alloc(native.size()))));
 }
 
-TEST_F(ComputeTest, AFreedBufferIsNoLongerComputedOn) {
+TEST_F(ComputeTest, EditsChangeTheTensorsThatTheyName) {
+    NativeGraph native(attention_like);
+    const protocol::Handle one = alloc(native.size());
+    const protocol::Handle other = alloc(native.size());
+    const protocol::RegionSpan everything{kDataRegion, 0, native.size()};
+    ASSERT_TRUE(define(1, native.describe(one)));
+    ASSERT_TRUE(data().copy_in(0, {native.bytes(), native.size()}));
+    ASSERT_TRUE(control.set_tensor({all_of(other, native.size()), 0, everything}));
+    // All tensors move to the other buffer.
+    const protocol::Graph moved = native.describe(other);
+    protocol::GraphEdit edit;
+    for (uint32_t i = 0; i < moved.tensors.size(); ++i)
+        edit.changes.push_back({i, moved.tensors[i]});
+    ASSERT_TRUE(stream.edit_graph({1, *put(edit)}));
+    ASSERT_TRUE(control.free_buffer({one}));
+    ASSERT_TRUE(stream.run_graph({1}));
+
+    ASSERT_EQ(native.compute(), GGML_STATUS_SUCCESS);
+    ASSERT_TRUE(control.get_tensor({all_of(other, native.size()), 0, everything}));
+    std::vector<std::byte> remote(native.size());
+    ASSERT_TRUE(data().copy_out(0, remote));
+    EXPECT_EQ(std::memcmp(remote.data(), native.bytes(), remote.size()), 0);
+    EXPECT_EQ(context_->summary().edited, 1U);
+}
+
+TEST_F(ComputeTest, EditsOfNoTensor) {
+    NativeGraph native(attention_like);
+    const protocol::Graph graph = native.describe(alloc(native.size()));
+    ASSERT_TRUE(define(1, graph));
+    const auto count = static_cast<uint32_t>(graph.tensors.size());
+    EXPECT_FALSE(stream.edit_graph({1, *put(protocol::GraphEdit{{{count, graph.tensors[0]}}})}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+}
+
+TEST_F(ComputeTest, ABufferFreedBeforeTheDefinition) {
     NativeGraph native(attention_like);
     const protocol::Handle buffer = alloc(native.size());
     ASSERT_TRUE(control.free_buffer({buffer}));
-    EXPECT_FALSE(compute(native.describe(buffer)));
+    EXPECT_FALSE(define(1, native.describe(buffer)));
     EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
-    EXPECT_NE(failure().find("COMPUTE_GRAPH"), std::string::npos) << failure();
+    EXPECT_NE(failure().find("DEFINE_GRAPH"), std::string::npos) << failure();
+}
+
+// Also: the graph does not keep the buffer's memory.
+TEST_F(ComputeTest, ABufferFreedAfterTheDefinition) {
+    NativeGraph native(attention_like);
+    const protocol::Handle buffer = alloc(native.size());
+    ASSERT_TRUE(define(1, native.describe(buffer)));
+    ASSERT_TRUE(control.free_buffer({buffer}));
+    EXPECT_FALSE(stream.run_graph({1}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+    EXPECT_NE(failure().find("buffer was freed"), std::string::npos) << failure();
+}
+
+TEST_F(ComputeTest, GraphsThatAreNotThere) {
+    EXPECT_FALSE(stream.run_graph({3}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+}
+
+TEST_F(ComputeTest, ANumberIsDefinedOnce) {
+    ASSERT_TRUE(define(1, {}));
+    EXPECT_FALSE(define(1, {}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
+}
+
+class SmallTableTest : public ComputeTest {
+ protected:
+    SmallTableTest() { limits_ = {.graphs = 2}; }
+};
+
+TEST_F(SmallTableTest, TheHostForgetsNoGraphAndTakesNoMoreThanItSaid) {
+    ASSERT_TRUE(define(1, {}));
+    ASSERT_TRUE(define(2, {}));
+    ASSERT_TRUE(stream.drop_graph({1}));
+    ASSERT_TRUE(define(3, {}));
+    ASSERT_TRUE(stream.run_graph({2}));
+    EXPECT_FALSE(define(4, {}));
+    EXPECT_NE(failure().find("beside 2 graphs"), std::string::npos) << failure();
 }
 
 TEST_F(ComputeTest, GraphBytesOutsideTheRegion) {
-    EXPECT_FALSE(stream.compute_graph({{kDataRegion, kDataBytes - 4, 8}}));
+    EXPECT_FALSE(stream.define_graph({1, {kDataRegion, kDataBytes - 4, 8}}));
     EXPECT_EQ(stream.last_status, protocol::Status::kMalformed);
 }
 

@@ -40,23 +40,68 @@ TEST_F(ExecutorTest, SignalsAGuestThatSleeps) {
                                                   [&] { return control.signals->completion; }));
 }
 
-TEST_F(ExecutorTest, WaitsForRequestsOfRing0) {
+// Nobody wakes ring 0's own thread for what a stream comes after.
+TEST_F(ExecutorTest, AStreamServesTheRequestsOfRing0ThatItComesAfter) {
     greet();
-    stream.after = 2;
-    stream.send(protocol::Command::kGetDeviceMemory, memory_request());
-    EXPECT_FALSE(stream.receive(milliseconds(150)));
-    EXPECT_TRUE(control.get_device_memory({0}));
-    EXPECT_TRUE(stream.receive());
+    const protocol::Handle buffer = alloc(64);
+    while (!control.ring.doorbell_needed())
+        std::this_thread::yield();
+    wire::Writer writer;
+    ASSERT_TRUE(encode(writer, protocol::FreeBufferRequest{buffer}));
+    const uint64_t freed = **control.ring.send(protocol::Command::kFreeBuffer, 0, writer.bytes());
+    stream.after = freed;
+    EXPECT_TRUE(stream.get_device_memory({0}));
+    EXPECT_EQ(control.ring.completed(), freed);
+    EXPECT_TRUE(control.ring.doorbell_needed()) << "its thread still sleeps";
+}
+
+TEST_F(ExecutorTest, AfterARequestThatWasNeverSent) {
+    greet();
+    stream.after = UINT64_MAX;
+    EXPECT_FALSE(stream.get_device_memory({0}));
+    EXPECT_NE(failure().find("was never sent"), std::string::npos) << failure();
+}
+
+TEST_F(ExecutorTest, StreamsWaitForEachOther) {
+    greet();
+    RingGuest other;
+    open(2, other);
+    ASSERT_TRUE(stream.open_stream({0}));
+    ASSERT_TRUE(other.open_stream({0}));
+    wire::Writer writer;
+    ASSERT_TRUE(encode(writer, protocol::AwaitRingRequest{1, 2}));
+    const uint64_t sequence = other.send(protocol::Command::kAwaitRing, writer.bytes());
+    std::this_thread::sleep_for(milliseconds(100));
+    EXPECT_LT(other.ring.completed(), sequence);
+    EXPECT_TRUE(stream.get_device_memory({0}));
+    const auto end = steady_clock::now() + milliseconds(5000);
+    while (other.ring.completed() < sequence && steady_clock::now() < end)
+        std::this_thread::yield();
+    EXPECT_EQ(other.ring.completed(), sequence);
+    // A closed ring is not waited for.
+    context_->close_ring(1);
+    EXPECT_TRUE(other.await_ring({1, 1000}));
 }
 
 TEST_F(ExecutorTest, AWaitThatNeverEndsEndsWithTheContext) {
     greet();
-    stream.after = UINT64_MAX;
-    stream.send(protocol::Command::kGetDeviceMemory, memory_request());
+    RingGuest other;
+    open(2, other);
+    ASSERT_TRUE(stream.open_stream({0}));
+    ASSERT_TRUE(other.open_stream({0}));
+    wire::Writer writer;
+    ASSERT_TRUE(encode(writer, protocol::AwaitRingRequest{1, UINT64_MAX - 1}));
+    other.send(protocol::Command::kAwaitRing, writer.bytes());
     std::this_thread::sleep_for(milliseconds(20));
     const auto start = steady_clock::now();
     context_.reset();
     EXPECT_LT(steady_clock::now() - start, milliseconds(2000));
+}
+
+TEST_F(ExecutorTest, Ring0WaitsForNoOther) {
+    greet();
+    EXPECT_FALSE(control.await_ring({1, 1}));
+    EXPECT_NE(failure().find("is no stream"), std::string::npos) << failure();
 }
 
 TEST_F(ExecutorTest, Ring0CannotWaitForItself) {

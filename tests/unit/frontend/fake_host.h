@@ -42,6 +42,8 @@ class FakeHost {
     std::unique_ptr<frontend::Transport> make_transport();
     std::shared_ptr<wire::Region> region(uint32_t number);
     int commands() const { return commands_; }
+    // `after` of the last request.
+    uint64_t last_after() const { return last_after_; }
 
     std::atomic<bool> serves_rings = true;
     std::atomic<bool> answers_pings = true;
@@ -68,6 +70,7 @@ class FakeHost {
     std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;
     std::map<uint32_t, std::jthread> rings_;
     std::atomic<int> commands_ = 0;
+    std::atomic<uint64_t> last_after_ = 0;
 };
 
 // Keeps what is logged, from warnings on.

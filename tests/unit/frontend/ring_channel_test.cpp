@@ -21,10 +21,12 @@ class RingChannelTest : public testing::Test {
         transport_ = host_->make_transport();
         apir_ = *ApirClient::create(*transport_);
         health_ = std::make_unique<SessionHealth>(log_);
-        auto channel = RingChannel::open({*transport_, *apir_, *health_}, 1, 4096);
+        auto channel = RingChannel::open(services(), 1, {4096, 4096});
         ASSERT_TRUE(channel) << channel.error().message();
         channel_ = std::move(*channel);
     }
+
+    RingServices services() { return {*transport_, *apir_, *health_, traffic_, polling_}; }
 
     static RingAnswer memory_answer(protocol::Command /*command*/,
                                     std::span<const std::byte> /*payload*/) {
@@ -36,6 +38,8 @@ class RingChannelTest : public testing::Test {
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<SessionHealth> health_;
+    Traffic traffic_;
+    std::atomic<uint32_t> polling_ = 20;
     std::unique_ptr<RingChannel> channel_;
 };
 
@@ -108,7 +112,7 @@ TEST_F(RingChannelTest, AllThreadsAreToldOfASilentHostAtOnce) {
     open(memory_answer);
     std::vector<std::unique_ptr<RingChannel>> channels;
     for (uint32_t i = 0; i < kThreads; ++i)
-        channels.push_back(*RingChannel::open({*transport_, *apir_, *health_}, 2 + i, 4096));
+        channels.push_back(*RingChannel::open(services(), 2 + i, {4096, 0}));
     host_->serves_rings = false;
     host_->answers_pings = false;
     const auto start = Clock::now();
@@ -126,7 +130,7 @@ TEST_F(RingChannelTest, DeadDeviceIsNoticedWhileARingIsOpened) {
     host_->answers_opening = false;
     host_->answers_pings = false;
     const auto start = Clock::now();
-    const auto channel = RingChannel::open({*transport_, *apir_, *health_}, 2, 4096);
+    const auto channel = RingChannel::open(services(), 2, {4096, 0});
     EXPECT_LT(Clock::now() - start, milliseconds(4000));
     ASSERT_FALSE(channel);
     EXPECT_EQ(channel.error().fault(), Fault::kLost);
@@ -173,13 +177,77 @@ TEST_F(RingChannelTest, ForkedChildFailsAndTheParentWorksOn) {
 
 TEST_F(RingChannelTest, StagingIsWhereTheHostIsTold) {
     open(memory_answer);
-    const auto staging = channel_->lock_staging();
+    auto staging = channel_->lock_staging();
     EXPECT_EQ(staging.size(), 4096U);
-    std::memset(staging.bytes(16).data(), 0x5a, 16);
-    const protocol::RegionSpan span = staging.span(16);
-    std::array<std::byte, 16> seen{};
-    ASSERT_TRUE(host_->region(span.region)->copy_out(span.offset, seen));
-    EXPECT_THAT(seen, testing::Each(std::byte{0x5a}));
+    for (int i = 0; i < 3; ++i) {
+        const auto piece = staging.reserve(16);
+        ASSERT_TRUE(piece);
+        std::memset(piece->bytes.data(), 0x5a + i, 16);
+        std::array<std::byte, 16> seen{};
+        ASSERT_TRUE(host_->region(piece->span.region)->copy_out(piece->span.offset, seen));
+        EXPECT_THAT(seen, testing::Each(std::byte(0x5a + i)));
+    }
+    EXPECT_EQ(staging.reserve(4097).error().fault(), Fault::kRefused);
+}
+
+TEST_F(RingChannelTest, StagingComesFreeWithTheRequestThatUsesIt) {
+    open(memory_answer);
+    auto staging = channel_->lock_staging();
+    for (int i = 0; i < 100; ++i) {
+        const auto piece = staging.reserve(3000);
+        ASSERT_TRUE(piece) << piece.error().message();
+        const auto sequence = channel_->set_tensor({{}, 0, piece->span});
+        ASSERT_TRUE(sequence);
+        staging.in_use_until(*sequence);
+    }
+    EXPECT_TRUE(channel_->finish());
+    EXPECT_EQ(host_->commands(), 100);
+}
+
+TEST_F(RingChannelTest, QueuedCommandsDoNotWait) {
+    open(memory_answer);
+    host_->serves_rings = false;
+    for (int i = 0; i < 100; ++i)
+        ASSERT_TRUE(channel_->free_buffer({{1, 1}}));
+    EXPECT_EQ(channel_->sent(), 100U);
+    host_->serves_rings = true;
+    EXPECT_TRUE(channel_->finish());
+    EXPECT_EQ(host_->commands(), 100);
+    const uint64_t waits = traffic_.waits;
+    for (int i = 0; i < 20; ++i)
+        EXPECT_TRUE(channel_->finish());
+    EXPECT_EQ(traffic_.waits, waits) << "all was done already";
+}
+
+TEST_F(RingChannelTest, AFullRingIsWaitedFor) {
+    open(memory_answer);
+    constexpr int kMany = 3 * RingChannel::kRequestBytes / 24;
+    for (int i = 0; i < kMany; ++i)
+        ASSERT_TRUE(channel_->free_buffer({{1, 1}})) << i;
+    EXPECT_TRUE(channel_->finish());
+    EXPECT_EQ(host_->commands(), kMany);
+}
+
+TEST_F(RingChannelTest, AQueuedCommandThatFailsLosesTheSession) {
+    open([](protocol::Command, std::span<const std::byte>) { return test::refused("no such op"); });
+    EXPECT_TRUE(channel_->run_graph({1}));
+    const auto finished = channel_->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().fault(), Fault::kLost);
+    EXPECT_TRUE(health_->lost());
+    ASSERT_EQ(log_.lines().size(), 1U);
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("no such op"));
+}
+
+TEST_F(RingChannelTest, RequestsComeAfterThoseOfTheRingBefore) {
+    open(memory_answer);
+    const auto other = RingChannel::open(services(), 2, {4096, 0}, channel_.get());
+    ASSERT_TRUE(other);
+    ASSERT_TRUE(channel_->free_buffer({{1, 1}}));
+    ASSERT_TRUE(channel_->finish());
+    ASSERT_TRUE((*other)->run_graph({1}));
+    ASSERT_TRUE((*other)->finish());
+    EXPECT_EQ(host_->last_after(), 1U);
 }
 
 }  // namespace

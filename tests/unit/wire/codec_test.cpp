@@ -79,12 +79,12 @@ TEST(Codec, TrailingBytesAreRefused) {
 
 TEST(Codec, UnlistedEnumValuesAreRefused) {
     Writer writer;
-    writer.number<int32_t>(2);
-    EXPECT_FALSE(decode_whole<protocol::ComputeGraphReply>(writer.bytes()));
+    writer.number<uint32_t>(3);
+    EXPECT_FALSE(decode_whole<protocol::ApirOpenRingReply>(writer.bytes()));
     writer.clear();
-    writer.number<int32_t>(-2);
-    EXPECT_EQ(decode_whole<protocol::ComputeGraphReply>(writer.bytes()).value().status,
-              protocol::GraphStatus::kAllocationFailed);
+    writer.number<uint32_t>(2);
+    EXPECT_EQ(decode_whole<protocol::ApirOpenRingReply>(writer.bytes()).value().status,
+              protocol::OpenStatus::kNoWorker);
 }
 
 TEST(Codec, ArraysOverTheirLimitAreRefusedOnBothSides) {

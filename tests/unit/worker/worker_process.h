@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "frontend/generated/stubs.h"
+#include "tests/unit/wire/polling_guest.h"
 #include "wire/generated/messages.h"
 #include "wire/guest_ring.h"
 #include "wire/sys/mapped_region.h"
@@ -128,45 +128,24 @@ class WorkerProcess {
 };
 
 // A guest's end of a ring in the worker.
-class WorkerRing : public frontend::CommandStubs {
+class WorkerRing : public test::PollingGuest {
  public:
     static constexpr uint32_t kBytes = 65536;
 
-    WorkerRing()
-        : memory(wire::RingMemory::bytes_needed(kBytes, kBytes)),
-          doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-          completion(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-          ring(*wire::RingMemory::create(memory.region, kBytes, kBytes)) {}
+    WorkerRing() : WorkerRing(SharedMemory(wire::RingMemory::bytes_needed(kBytes, kBytes))) {}
+
+    void ring_doorbell() override { ::eventfd_write(doorbell.number(), 1); }
 
     SharedMemory memory;
     wire::FileDescriptor doorbell;
     wire::FileDescriptor completion;
-    wire::GuestRing ring;
 
-    void ring_doorbell() const { ::eventfd_write(doorbell.number(), 1); }
-
-    void send(protocol::Command command, std::span<const std::byte> request) {
-        (void)ring.send(command, 0, request);
-        if (ring.doorbell_needed())
-            ring_doorbell();
-    }
-
- protected:
-    wire::Result<std::vector<std::byte>> call(protocol::Command command,
-                                              std::span<const std::byte> request) override {
-        send(command, request);
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (std::chrono::steady_clock::now() < end) {
-            auto reply = ring.receive();
-            if (reply && *reply && (*reply)->status == protocol::Status::kOk)
-                return std::move((*reply)->payload);
-            if (reply && *reply)
-                return wire::fail(wire::Fault::kRefused, "status {}",
-                                  static_cast<uint32_t>((*reply)->status));
-            std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
-        return wire::fail(wire::Fault::kLost, "no reply");
-    }
+ private:
+    explicit WorkerRing(SharedMemory shared)
+        : PollingGuest(*wire::RingMemory::create(shared.region, kBytes, kBytes)),
+          memory(std::move(shared)),
+          doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          completion(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 };
 
 }  // namespace virtgpu::worker

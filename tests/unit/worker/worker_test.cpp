@@ -80,9 +80,8 @@ TEST_F(WorkerTest, ServesAContextAndSaysWhatItDid) {
     EXPECT_EQ(reply->devices[0].name, "CPU");
     EXPECT_TRUE(ring.alloc_buffer({0, size_t{1} << 20}));
     worker.send(WorkerMessage::kCloseContext, protocol::WorkerCloseContextRequest{kContext});
-    EXPECT_TRUE(log_has(worker,
-                        "context closed: context=3 graphs=0 nodes=0 requests=2 bytes_in=0 "
-                        "bytes_out=0"))
+    EXPECT_TRUE(log_has(
+        worker, "context closed: context=3 graphs=0 nodes=0 defined=0 edited=0 requests=2 "))
         << worker.log();
     open_context(worker);
 }
