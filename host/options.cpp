@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "host/size.h"
 #include "host/worker_program.h"
@@ -87,6 +88,8 @@ wire::Result<void> complete(Options& options, const CommandLine& line) {
                                      ? default_window_size()
                                      : TRY(check_window_size(TRY(parse_size(line.window))));
     options.tenant.worker.log_level = options.log_level;
+    if (std::getenv("VIRGL_ROUTE_VENUS_TO_APIR") != nullptr)
+        options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;
     if (options.task != Task::kPrintCapabilities)
         options.tenant.worker.program = TRY(find_worker(line.worker));
     return {};

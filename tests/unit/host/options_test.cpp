@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 namespace virtgpu::host {
 namespace {
@@ -23,6 +24,13 @@ Options parsed(const std::vector<std::string>& words) {
 bool refused(const std::vector<std::string>& words) {
     const auto result = parse(words);
     return std::holds_alternative<int>(result) && std::get<int>(result) != 0;
+}
+
+TEST(Options, TheVenusCapsetIsOfferedOnRequest) {
+    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApir);
+    ASSERT_EQ(::setenv("VIRGL_ROUTE_VENUS_TO_APIR", "", 1), 0);
+    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApirAndVenus);
+    ::unsetenv("VIRGL_ROUTE_VENUS_TO_APIR");
 }
 
 TEST(Options, Serving) {
