@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import signal
 import tempfile
 
 from harness import places, processes
@@ -52,6 +53,12 @@ class HostProgram:
         status = processes.end(self._process, seconds=10)
         self._folder.cleanup()
         return status
+
+    def kill(self):
+        """SIGKILL to the program and everything it started."""
+        for pid in [self._process.pid, *(pid for pid, _ in processes.descendants(self._process.pid))]:
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def log(self):
         return self._log.read_text(encoding="utf-8", errors="replace")
