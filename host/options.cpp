@@ -44,6 +44,11 @@ void add_worker_options(CLI::App& app, apir::WorkerOptions& worker, CommandLine&
                    "path; repeatable; default: all that are installed")
         ->type_name("NAME|PATH")
         ->allow_extra_args(false);
+    app.add_option("--rpc", worker.rpc,
+                   "ggml-rpc-servers to compute on, through the backend rpc, which this implies")
+        ->type_name("HOST:PORT,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
     app.add_option("--device", worker.devices,
                    "Device to offer, by the name that `devices` prints; repeatable")
         ->type_name("NAME")

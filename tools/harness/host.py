@@ -19,8 +19,8 @@ class HostProgram:
     def __init__(self, log_folder, serve="--socket-path", backend="cpu", threads=None, arguments=()):
         self._log = pathlib.Path(log_folder) / "host.log"
         self._serve = serve
-        self._arguments = ["--backend", backend, "--threads", threads or os.cpu_count(), "--log-level", "info",
-                           *arguments]
+        self._arguments = [*(["--backend", backend] if backend else []), "--threads", threads or os.cpu_count(),
+                           "--log-level", "info", *arguments]
         self._process = None
         # Not below the logs: the path of a Unix socket may have 107 characters only.
         self._folder = tempfile.TemporaryDirectory(prefix="virtgpu-host-")

@@ -26,6 +26,13 @@ bool refused(const std::vector<std::string>& words) {
     return std::holds_alternative<int>(result) && std::get<int>(result) != 0;
 }
 
+TEST(Options, RpcServersAreListed) {
+    EXPECT_EQ(apir::worker_command(
+                  parsed({"--listen", "/b", "--rpc", "a:1,b:2", "--rpc", "c:3"}).tenant.worker),
+              (std::vector<std::string>{"/worker", "--rpc", "a:1", "--rpc", "b:2", "--rpc", "c:3",
+                                        "--log-level", "info"}));
+}
+
 TEST(Options, TheVenusCapsetIsOfferedOnRequest) {
     EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApir);
     ASSERT_EQ(::setenv("VIRGL_ROUTE_VENUS_TO_APIR", "", 1), 0);
