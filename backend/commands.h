@@ -1,6 +1,7 @@
 // What the host does for each level 2 command on one ring.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -8,15 +9,36 @@
 #include "backend/graph_builder.h"
 #include "backend/session.h"
 #include "backend/stream.h"
+#include "wire/host_ring.h"
 
 namespace virtgpu::backend {
 
-// For one thread, that of the ring. Implemented over device_commands.cpp, buffer_commands.cpp,
+enum class Stop {
+    kNever,
+    kWhenEmpty,  // after what the ring holds
+    kNow,        // after the present request
+};
+using StopAsked = std::function<Stop()>;
+
+// For one thread at a time. Implemented over device_commands.cpp, buffer_commands.cpp,
 // tensor_commands.cpp and graph_commands.cpp.
 class Commands : public CommandHandler {
  public:
     Commands(std::shared_ptr<Session> session, uint32_t ring, int threads)
         : session_(std::move(session)), ring_(ring), threads_(threads) {}
+
+    // Decodes the request, carries it out and encodes the reply. `stop` ends waiting.
+    Result<void> carry_out(const wire::Request& request, wire::Writer& reply,
+                           const StopAsked& stop) {
+        stop_ = &stop;
+        return dispatch(*this, request.command, request.payload, reply);
+    }
+    // Whether the device still works on what was carried out, and until it does not.
+    bool unfinished() const { return stream_ && stream_->unfinished(); }
+    void finish() {
+        if (stream_)
+            stream_->finish();
+    }
 
     Result<protocol::HelloReply> DoHello(const protocol::HelloRequest& request) override;
     Result<protocol::GetDeviceMemoryReply> DoGetDeviceMemory(
@@ -38,12 +60,14 @@ class Commands : public CommandHandler {
     Result<void> DoSetTensor(const protocol::SetTensorRequest& request) override;
     Result<void> DoGetTensor(const protocol::GetTensorRequest& request) override;
     Result<void> DoMemsetTensor(const protocol::MemsetTensorRequest& request) override;
-    Result<protocol::CopyTensorReply> DoCopyTensor(
-        const protocol::CopyTensorRequest& request) override;
+    Result<void> DoCopyTensor(const protocol::CopyTensorRequest& request) override;
 
     Result<void> DoOpenStream(const protocol::OpenStreamRequest& request) override;
-    Result<protocol::ComputeGraphReply> DoComputeGraph(
-        const protocol::ComputeGraphRequest& request) override;
+    Result<void> DoDefineGraph(const protocol::DefineGraphRequest& request) override;
+    Result<void> DoEditGraph(const protocol::EditGraphRequest& request) override;
+    Result<void> DoRunGraph(const protocol::RunGraphRequest& request) override;
+    Result<void> DoDropGraph(const protocol::DropGraphRequest& request) override;
+    Result<void> DoAwaitRing(const protocol::AwaitRingRequest& request) override;
 
  private:
     // A device for one of the commands after HELLO.
@@ -51,16 +75,21 @@ class Commands : public CommandHandler {
     // A node description, rebuilt without data. Valid until the next.
     Result<ggml_tensor*> build_node(const std::vector<protocol::GraphTensor>& tensors);
     // A tensor of which bytes offset+size are to be read or written. Valid until the next.
-    Result<ggml_tensor*> build_range(const protocol::Tensor& tensor, uint64_t offset, uint64_t size,
-                                     HeldBuffers& buffers);
-    Result<protocol::Graph> copy_graph(const protocol::RegionSpan& span);
+    Result<ggml_tensor*> build_range(const protocol::TensorData& tensor, uint64_t offset,
+                                     uint64_t size, HeldBuffers& buffers);
+    Result<wire::BulkData> bulk(const protocol::RegionSpan& span);
+    Result<Stream*> stream() const;
+    // The span's bytes, copied out once. Valid until the next.
+    Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
 
     std::shared_ptr<Session> session_;
     const uint32_t ring_;
     const int threads_;
     std::unique_ptr<Stream> stream_;
     GraphBuilder builder_;
-    std::vector<std::byte> encoded_graph_;
+    std::vector<std::byte> encoded_;
+    std::shared_ptr<wire::Region> bulk_region_;
+    const StopAsked* stop_ = nullptr;
 };
 
 }  // namespace virtgpu::backend

@@ -2,8 +2,12 @@
 
 namespace virtgpu::backend {
 
-Context::Context(std::shared_ptr<Session> session, int threads, ContextFailed failed)
-    : session_(std::move(session)), threads_(threads), failed_(std::move(failed)) {}
+Context::Context(std::shared_ptr<Session> session, int threads, Polling polling,
+                 ContextFailed failed)
+    : session_(std::move(session)),
+      threads_(threads),
+      polling_(std::move(polling)),
+      failed_(std::move(failed)) {}
 
 Context::~Context() {
     close();
@@ -21,8 +25,11 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
     if (executors_.size() + closing_.size() >= protocol::kMaxRings)
         return wire::fail(Fault::kRefused, "{} rings are open or still being closed",
                           executors_.size() + closing_.size());
-    executors_[ring] = TRY(Executor::start(wire::HostRing(std::move(memory)), ring, threads_,
-                                           std::move(signals), session_, failed_));
+    const auto server =
+        std::make_shared<RingServer>(wire::HostRing(std::move(memory)), ring, threads_,
+                                     std::move(signals), session_, failed_);
+    session_->add_ring(ring, server);
+    executors_[ring] = TRY(Executor::start(server, session_, polling_));
     return {};
 }
 
@@ -60,8 +67,8 @@ void Context::close() {
 
 ContextSummary Context::summary() const {
     const Counters& counters = session_->counters();
-    return {counters.graphs, counters.nodes, counters.requests, counters.bytes_in,
-            counters.bytes_out};
+    return {counters.graphs,   counters.nodes,     counters.defined,  counters.edited,
+            counters.requests, counters.doorbells, counters.bytes_in, counters.bytes_out};
 }
 
 }  // namespace virtgpu::backend

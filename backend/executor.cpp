@@ -3,45 +3,21 @@
 #include <exception>
 #include <system_error>
 
+#include "wire/relax.h"
+
 namespace virtgpu::backend {
 
-namespace {
+using Clock = std::chrono::steady_clock;
 
-// How often an executor that waits for ring 0 looks whether it has to stop.
-constexpr std::chrono::milliseconds kStopCheck(50);
+Executor::Executor(std::shared_ptr<RingServer> server, std::shared_ptr<Session> session,
+                   Polling polling)
+    : server_(std::move(server)), session_(std::move(session)), polling_(std::move(polling)) {}
 
-protocol::Status status_of(Fault fault) {
-    switch (fault) {
-        case Fault::kPeer:
-            return protocol::Status::kMalformed;
-        case Fault::kRefused:
-            return protocol::Status::kRefused;
-        case Fault::kLost:
-        case Fault::kSystem:
-            break;
-    }
-    return protocol::Status::kLost;
-}
-
-}  // namespace
-
-Executor::Executor(wire::HostRing ring, uint32_t number, int threads,
-                   std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
-                   ContextFailed failed)
-    : ring_(std::move(ring)),
-      number_(number),
-      signals_(std::move(signals)),
-      session_(std::move(session)),
-      failed_(std::move(failed)),
-      commands_(session_, number, threads) {}
-
-Result<std::unique_ptr<Executor>> Executor::start(wire::HostRing ring, uint32_t number, int threads,
-                                                  std::unique_ptr<RingSignals> signals,
+Result<std::unique_ptr<Executor>> Executor::start(std::shared_ptr<RingServer> server,
                                                   std::shared_ptr<Session> session,
-                                                  ContextFailed failed) {
-    std::unique_ptr<Executor> executor(new Executor(std::move(ring), number, threads,
-                                                    std::move(signals), std::move(session),
-                                                    std::move(failed)));
+                                                  Polling polling) {
+    std::unique_ptr<Executor> executor(
+        new Executor(std::move(server), std::move(session), std::move(polling)));
     try {
         executor->thread_ = std::thread([running = executor.get()] { running->run(); });
     } catch (const std::system_error& error) {
@@ -59,7 +35,7 @@ void Executor::stop(Stop when) {
     Stop current = stop_;
     while (when > current && !stop_.compare_exchange_weak(current, when)) {
     }
-    signals_->interrupt();
+    server_->signals().interrupt();
 }
 
 void Executor::join() {
@@ -69,95 +45,45 @@ void Executor::join() {
 
 void Executor::run() {
     try {
-        serve_all();
+        serve();
     } catch (const std::exception& error) {
         // Memory, mostly: a large graph of one context must not take the others with it.
-        break_off(sequence_ + 1, error.what());
+        server_->break_off(error.what());
     }
+    server_->progress()->end();
     finished_ = true;
 }
 
-void Executor::serve_all() {
-    while (!must_stop()) {
-        const auto request = ring_.next();
-        if (!request)
-            return break_off(sequence_ + 1, request.error().message());
-        if (*request) {
-            if (!serve(**request))
-                return;
-            sequence_ = (*request)->sequence;
-        } else if (stop_ == Stop::kWhenEmpty) {
+void Executor::serve() {
+    const StopAsked stop = [this] { return stop_.load(); };
+    while (server_->serve_all(stop)) {
+        if (stop_ == Stop::kWhenEmpty)
             return;
-        } else {
-            if (ring_.prepare_sleep())
-                signals_->wait_doorbell();
-            ring_.end_sleep();
-        }
+        if (!poll())
+            sleep();
     }
 }
 
-bool Executor::serve(const wire::Request& request) {
-    ++session_->counters().requests;
-    if (!wait_after(request))
+// True when there is something to serve.
+bool Executor::poll() {
+    if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
         return false;
-    payload_.clear();
-    const auto outcome = dispatch(commands_, request.command, request.payload, payload_);
-    if (!outcome && outcome.error().fault() == Fault::kPeer) {
-        break_off(request.sequence,
-                  wire::format("{}: {}", command_name(request.command), outcome.error().message()));
-        return false;
+    const auto end = Clock::now() + polling_.longest;
+    bool found = false;
+    while (!found && stop_ == Stop::kNever && Clock::now() < end) {
+        wire::relax();
+        found = server_->has_requests();
     }
-    const auto answered = answer(request, outcome);
-    if (!answered) {
-        break_off(request.sequence, answered.error().message());
-        return false;
+    *polling_.taken = false;
+    return found;
+}
+
+void Executor::sleep() {
+    if (server_->prepare_sleep()) {
+        server_->signals().wait_doorbell();
+        ++session_->counters().doorbells;
     }
-    complete(request.sequence);
-    return true;
-}
-
-bool Executor::wait_after(const wire::Request& request) {
-    if (number_ == 0 && request.after >= request.sequence) {
-        break_off(request.sequence, "a request of ring 0 that comes after itself");
-        return false;
-    }
-    while (!session_->ring0().wait_for(request.after, kStopCheck))
-        // Also a ring that is to end when it is empty: what it waits for may never come.
-        if (must_stop() || stop_ != Stop::kNever)
-            return false;
-    return true;
-}
-
-Result<void> Executor::answer(const wire::Request& request, const Result<void>& outcome) {
-    if (outcome)
-        return ring_.reply(request.sequence, protocol::Status::kOk, payload_.bytes());
-    const wire::Error& error = outcome.error();
-    session_->log().debug("context {} ring {}: {}: {}", session_->context(), number_,
-                          command_name(request.command), error.message());
-    payload_.clear();
-    TRY(payload_.string(std::string_view(error.message()).substr(0, protocol::kMaxTextLength),
-                        protocol::kMaxTextLength));
-    return ring_.reply(request.sequence, status_of(error.fault()), payload_.bytes());
-}
-
-void Executor::break_off(uint64_t sequence, const std::string& reason) {
-    // The guest may be waiting, so it is told; whether it reads that no longer matters.
-    payload_.clear();
-    const std::string text =
-        wire::format("ring {}: {}", number_, reason).substr(0, protocol::kMaxTextLength);
-    if (payload_.string(text, protocol::kMaxTextLength) &&
-        !ring_.reply(sequence, protocol::Status::kMalformed, payload_.bytes()))
-        session_->log().debug("context {}: no room to say why it failed", session_->context());
-    if (session_->fail())
-        failed_(session_->context(), text);
-    complete(sequence);
-}
-
-void Executor::complete(uint64_t sequence) {
-    if (number_ == 0)
-        session_->ring0().advance(sequence);
-    if (ring_.complete(sequence))
-        signals_->signal_completion();
+    server_->end_sleep();
 }
 
 }  // namespace virtgpu::backend

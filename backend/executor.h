@@ -1,35 +1,29 @@
-// Serves one ring with a thread of its own.
+// The thread of one ring.
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <chrono>
 #include <memory>
-#include <string>
 #include <thread>
 
-#include "backend/commands.h"
-#include "backend/ring_signals.h"
-#include "wire/host_ring.h"
+#include "backend/ring_server.h"
 
 namespace virtgpu::backend {
 
-enum class Stop {
-    kNever,
-    kWhenEmpty,  // after what the ring holds
-    kNow,        // after the present request
+// How a ring's thread waits for its next request.
+struct Polling {
+    // How long it looks at the ring before it sleeps; none where every processor computes.
+    std::chrono::microseconds longest{0};
+    // Shared by all rings of the process: no more than one of them polls at a time.
+    std::shared_ptr<std::atomic<bool>> taken = std::make_shared<std::atomic<bool>>(false);
 };
-
-// Called once per context, from the executor's thread, when the guest broke the protocol.
-using ContextFailed = std::function<void(uint32_t context, const std::string& reason)>;
 
 class Executor {
  public:
     // Fault::kSystem when the system has no thread for it.
-    static Result<std::unique_ptr<Executor>> start(wire::HostRing ring, uint32_t number,
-                                                   int threads,
-                                                   std::unique_ptr<RingSignals> signals,
+    static Result<std::unique_ptr<Executor>> start(std::shared_ptr<RingServer> server,
                                                    std::shared_ptr<Session> session,
-                                                   ContextFailed failed);
+                                                   Polling polling);
     // Stops now and waits for the thread, that is for the present graph.
     ~Executor();
     Executor(const Executor&) = delete;
@@ -43,28 +37,16 @@ class Executor {
     bool finished() const { return finished_; }
 
  private:
-    Executor(wire::HostRing ring, uint32_t number, int threads,
-             std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
-             ContextFailed failed);
+    Executor(std::shared_ptr<RingServer> server, std::shared_ptr<Session> session, Polling polling);
 
     void run();
-    void serve_all();
-    // False when the context failed.
-    bool serve(const wire::Request& request);
-    bool wait_after(const wire::Request& request);
-    Result<void> answer(const wire::Request& request, const Result<void>& outcome);
-    void break_off(uint64_t sequence, const std::string& reason);
-    void complete(uint64_t sequence);
-    bool must_stop() const { return stop_ == Stop::kNow || session_->failed(); }
+    void serve();
+    bool poll();
+    void sleep();
 
-    wire::HostRing ring_;
-    const uint32_t number_;
-    std::unique_ptr<RingSignals> signals_;
-    std::shared_ptr<Session> session_;
-    ContextFailed failed_;
-    Commands commands_;
-    wire::Writer payload_;
-    uint64_t sequence_ = 0;  // of the last request served
+    const std::shared_ptr<RingServer> server_;
+    const std::shared_ptr<Session> session_;
+    const Polling polling_;
     std::atomic<Stop> stop_{Stop::kNever};
     std::atomic<bool> finished_{false};
     std::thread thread_;

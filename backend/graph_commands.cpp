@@ -1,4 +1,5 @@
 #include "backend/commands.h"
+#include "backend/ring_server.h"
 
 namespace virtgpu::backend {
 
@@ -8,6 +9,9 @@ constexpr uint64_t kMaxGraphBytes =
     protocol::kMaxGraphTensors * (protocol::GraphTensor::kEncodedBytes + sizeof(uint32_t)) +
     2 * sizeof(uint32_t);
 
+// How often a ring that waits for another looks whether it has to stop.
+constexpr std::chrono::milliseconds kStopCheck(50);
+
 }  // namespace
 
 Result<void> Commands::DoOpenStream(const protocol::OpenStreamRequest& request) {
@@ -15,36 +19,62 @@ Result<void> Commands::DoOpenStream(const protocol::OpenStreamRequest& request) 
     if (ring_ == 0 || stream_)
         return wire::fail(Fault::kPeer, "ring {} cannot become a stream{}", ring_,
                           stream_ ? " twice" : "");
-    stream_ = TRY(Stream::open(chosen, threads_, session_->log()));
+    stream_ = TRY(Stream::open(chosen, threads_, *session_));
     return {};
 }
 
-Result<protocol::Graph> Commands::copy_graph(const protocol::RegionSpan& span) {
+Result<Stream*> Commands::stream() const {
+    if (!stream_)
+        return wire::fail(Fault::kPeer, "ring {} is no stream", ring_);
+    return stream_.get();
+}
+
+Result<std::span<const std::byte>> Commands::copy_encoded(const protocol::RegionSpan& span) {
     if (span.size > kMaxGraphBytes)
         return wire::fail(Fault::kPeer, "a graph of {} bytes, the largest has {}", span.size,
                           kMaxGraphBytes);
     const auto region = TRY(session_->region(span.region));
     // The range is checked before memory is taken for it.
     TRY(region->bulk(span.offset, span.size));
-    encoded_graph_.resize(span.size);
-    TRY(region->copy_out(span.offset, encoded_graph_));
-    return wire::decode_whole<protocol::Graph>(encoded_graph_);
+    encoded_.resize(span.size);
+    TRY(region->copy_out(span.offset, encoded_));
+    return std::span<const std::byte>(encoded_);
 }
 
-Result<protocol::ComputeGraphReply> Commands::DoComputeGraph(
-    const protocol::ComputeGraphRequest& request) {
-    const auto vocabulary = TRY(session_->vocabulary());
-    if (!stream_)
-        return wire::fail(Fault::kPeer, "ring {} is no stream", ring_);
-    HeldBuffers buffers(*session_);
-    const validate::TensorValidator validator(*vocabulary, buffers);
-    const auto graph = TRY(validate::check_graph(validator, TRY(copy_graph(request.graph))));
-    const protocol::GraphStatus status = TRY(stream_->compute(graph, buffers));
-    if (status == protocol::GraphStatus::kSuccess) {
-        session_->counters().graphs += 1;
-        session_->counters().nodes += graph.nodes.size();
-    }
-    return protocol::ComputeGraphReply{status};
+Result<void> Commands::DoDefineGraph(const protocol::DefineGraphRequest& request) {
+    Stream* const stream = TRY(this->stream());
+    const auto encoded = TRY(copy_encoded(request.encoded));
+    return stream->define(request.graph, TRY(wire::decode_whole<protocol::Graph>(encoded)));
+}
+
+Result<void> Commands::DoEditGraph(const protocol::EditGraphRequest& request) {
+    Stream* const stream = TRY(this->stream());
+    const auto encoded = TRY(copy_encoded(request.encoded));
+    return stream->edit(request.graph, TRY(wire::decode_whole<protocol::GraphEdit>(encoded)));
+}
+
+Result<void> Commands::DoRunGraph(const protocol::RunGraphRequest& request) {
+    return TRY(stream())->run(request.graph);
+}
+
+Result<void> Commands::DoDropGraph(const protocol::DropGraphRequest& request) {
+    return TRY(stream())->drop(request.graph);
+}
+
+Result<void> Commands::DoAwaitRing(const protocol::AwaitRingRequest& request) {
+    // Ring 0 is served by whoever needs it and so must never wait.
+    TRY(stream());
+    if (request.ring == ring_)
+        return wire::fail(Fault::kPeer, "ring {} waits for itself", ring_);
+    const auto other = session_->ring(request.ring);
+    // A ring that is closed has done all that it held.
+    if (!other)
+        return {};
+    const auto progress = other->progress();
+    while (!progress->wait_for(request.sequence, kStopCheck))
+        if ((*stop_)() != Stop::kNever || session_->failed())
+            return wire::fail(Fault::kLost, "the context ends");
+    return {};
 }
 
 }  // namespace virtgpu::backend

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <vector>
 
 #include "backend/session.h"
 #include "backend/validate/tensor.h"
@@ -23,6 +24,14 @@ class HeldBuffers : public validate::BufferSizes {
 
     // Of a tensor that was checked with this object.
     const Buffer& get(protocol::Handle buffer) const { return *buffers_.at(key_of(buffer)); }
+
+    std::vector<std::shared_ptr<Buffer>> all() const {
+        std::vector<std::shared_ptr<Buffer>> all;
+        all.reserve(buffers_.size());
+        for (const auto& [key, buffer] : buffers_)
+            all.emplace_back(buffer);
+        return all;
+    }
 
     // Fault::kRefused when the device cannot reach one of the buffers.
     Result<void> check_reach(ggml_backend_dev_t device) const {

@@ -33,6 +33,23 @@ int threads_or_all(int threads) {
                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+// Longer than an application takes between two tokens, short enough to cost nothing that shows.
+constexpr std::chrono::microseconds kLongestPolling(1000);
+
+// Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on fewer
+// processors than there are.
+std::chrono::microseconds longest_polling(int threads,
+                                          const std::vector<protocol::DeviceInfo>& devices) {
+    const bool computes_here =
+        std::any_of(devices.begin(), devices.end(), [](const protocol::DeviceInfo& device) {
+            return device.type == protocol::DeviceType::kCpu;
+        });
+    const auto busy = static_cast<unsigned>(computes_here ? threads : 0);
+    return std::thread::hardware_concurrency() > busy + (computes_here ? 0U : 1U)
+               ? kLongestPolling
+               : std::chrono::microseconds(0);
+}
+
 // Bytes that all contexts together may hold. Each buffer is compared with its own device as well.
 uint64_t memory_limit(const Limits& limits, const std::vector<protocol::DeviceInfo>& devices) {
     if (limits.memory_bytes != 0)
@@ -54,6 +71,8 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
+    host->options_.threads = threads_or_all(host->options_.threads);
+    host->polling_.longest = longest_polling(host->options_.threads, host->devices());
     return host;
 }
 
@@ -71,8 +90,8 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
     auto session = std::make_shared<Session>(number, *catalogue_, std::move(regions),
-                                             options_.limits.buffers, memory_, log_);
-    return std::make_unique<Context>(std::move(session), threads_or_all(options_.threads),
+                                             options_.limits, polling_.longest, memory_, log_);
+    return std::make_unique<Context>(std::move(session), options_.threads, polling_,
                                      std::move(failed));
 }
 

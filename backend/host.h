@@ -27,7 +27,10 @@ struct HostOptions {
 struct ContextSummary {
     uint64_t graphs = 0;
     uint64_t nodes = 0;
+    uint64_t defined = 0;  // graphs that came whole
+    uint64_t edited = 0;   // graphs of which the changes came
     uint64_t requests = 0;
+    uint64_t doorbells = 0;
     uint64_t bytes_in = 0;
     uint64_t bytes_out = 0;
 };
@@ -35,7 +38,7 @@ struct ContextSummary {
 // A session and the executors of its rings. The methods are for one thread.
 class VIRTGPU_EXPORT Context {
  public:
-    Context(std::shared_ptr<Session> session, int threads, ContextFailed failed);
+    Context(std::shared_ptr<Session> session, int threads, Polling polling, ContextFailed failed);
     // Stops all rings and waits for what they compute.
     ~Context();
     Context(const Context&) = delete;
@@ -59,6 +62,7 @@ class VIRTGPU_EXPORT Context {
 
     const std::shared_ptr<Session> session_;
     const int threads_;
+    const Polling polling_;
     const ContextFailed failed_;
     std::map<uint32_t, std::unique_ptr<Executor>> executors_;
     // Closed, perhaps still computing.
@@ -91,6 +95,7 @@ class VIRTGPU_EXPORT Host {
     wire::Log& log_;
     std::unique_ptr<Catalogue> catalogue_;
     std::shared_ptr<MemoryAccount> memory_;
+    Polling polling_;
 };
 
 }  // namespace virtgpu::backend

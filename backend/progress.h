@@ -1,6 +1,7 @@
-// How far ring 0 has come, for requests on other rings that come after it.
+// How far a ring has come, for requests on other rings that come after it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -8,27 +9,38 @@
 
 namespace virtgpu::backend {
 
-// Thread safe.
+// Thread safe. Advanced by one thread at a time.
 class Progress {
  public:
     void advance(uint64_t completed) {
-        {
-            const std::lock_guard lock(mutex_);
-            completed_ = completed;
-        }
+        completed_.store(completed);
+        // Taken only when somebody waits, which is rare: a lock per request would show.
+        if (waiting_.load() == 0)
+            return;
+        { const std::lock_guard lock(mutex_); }
         changed_.notify_all();
     }
+    // The ring is served no more; nobody need wait for it.
+    void end() { advance(UINT64_MAX); }
+
+    bool reached(uint64_t sequence) const { return completed_.load() >= sequence; }
 
     // True when `sequence` is done; false when `timeout` passes first.
-    bool wait_for(uint64_t sequence, std::chrono::milliseconds timeout) const {
+    bool wait_for(uint64_t sequence, std::chrono::milliseconds timeout) {
+        if (reached(sequence))
+            return true;
         std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, timeout, [&] { return completed_ >= sequence; });
+        ++waiting_;
+        const bool done = changed_.wait_for(lock, timeout, [&] { return reached(sequence); });
+        --waiting_;
+        return done;
     }
 
  private:
-    mutable std::mutex mutex_;
-    mutable std::condition_variable changed_;
-    uint64_t completed_ = 0;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::atomic<uint64_t> completed_{0};
+    std::atomic<uint32_t> waiting_{0};
 };
 
 }  // namespace virtgpu::backend

@@ -1,16 +1,21 @@
 #include "backend/session.h"
 
+#include "backend/ring_server.h"
+
 namespace virtgpu::backend {
 
 Session::Session(uint32_t context, const Catalogue& catalogue,
-                 std::shared_ptr<const Regions> regions, uint32_t buffer_limit,
-                 std::shared_ptr<MemoryAccount> memory, wire::Log& log)
+                 std::shared_ptr<const Regions> regions, const Limits& limits,
+                 std::chrono::microseconds polling, std::shared_ptr<MemoryAccount> memory,
+                 wire::Log& log)
     : context_(context),
       catalogue_(catalogue),
       regions_(std::move(regions)),
       log_(log),
-      buffers_(buffer_limit),
-      memory_(std::move(memory)) {}
+      buffers_(limits.buffers),
+      memory_(std::move(memory)),
+      limits_(limits),
+      polling_(polling) {}
 
 Result<void> Session::agree(validate::Vocabulary vocabulary) {
     const std::lock_guard lock(vocabulary_mutex_);
@@ -25,6 +30,38 @@ Result<std::shared_ptr<const validate::Vocabulary>> Session::vocabulary() const 
     if (!vocabulary_)
         return wire::fail(Fault::kPeer, "a command before HELLO");
     return vocabulary_;
+}
+
+void Session::add_ring(uint32_t number, const std::shared_ptr<RingServer>& server) {
+    const std::lock_guard lock(rings_mutex_);
+    rings_[number] = server;
+    if (number == 0)
+        ring0_done_ = 0;
+}
+
+std::shared_ptr<RingServer> Session::ring(uint32_t number) const {
+    const std::lock_guard lock(rings_mutex_);
+    const auto found = rings_.find(number);
+    return found == rings_.end() ? nullptr : found->second.lock();
+}
+
+Result<void> Session::serve_ring0(uint64_t sequence) {
+    if (ring0_done_ >= sequence)
+        return {};
+    const auto server = ring(0);
+    if (!server)
+        return wire::fail(Fault::kPeer, "a request that comes after one of ring 0, which is closed");
+    TRY(server->serve_until(sequence));
+    ring0_done_ = sequence;
+    return {};
+}
+
+uint64_t Session::next_graph_uid() {
+    // ggml counts its own from 1.
+    constexpr uint64_t kNotOfGgml = uint64_t{1} << 63;
+    constexpr int kContextShift = 40;
+    constexpr uint64_t kContexts = (uint64_t{1} << (63 - kContextShift)) - 1;
+    return kNotOfGgml | (context_ & kContexts) << kContextShift | ++graph_uids_;
 }
 
 bool Session::fail() {

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <map>
 #include <mutex>
 #include <string>
 
 #include "backend/buffer.h"
 #include "backend/catalogue.h"
 #include "backend/memory_account.h"
-#include "backend/progress.h"
 #include "backend/regions.h"
 #include "backend/validate/vocabulary.h"
 #include "wire/handle_table.h"
@@ -18,8 +19,12 @@
 
 namespace virtgpu::backend {
 
+class RingServer;
+
 struct Limits {
     uint32_t buffers = 65536;   // of one context
+    uint32_t graphs = 64;       // of one stream
+    uint32_t graph_tensors = protocol::kMaxGraphTensors;  // in all graphs of one stream
     uint64_t memory_bytes = 0;  // of all contexts together; 0: what the devices have
 };
 
@@ -27,7 +32,10 @@ struct Limits {
 struct Counters {
     std::atomic<uint64_t> graphs{0};
     std::atomic<uint64_t> nodes{0};
+    std::atomic<uint64_t> defined{0};  // graphs that the guest sent whole
+    std::atomic<uint64_t> edited{0};   // and those of which it sent what had changed
     std::atomic<uint64_t> requests{0};
+    std::atomic<uint64_t> doorbells{0};
     std::atomic<uint64_t> bytes_in{0};
     std::atomic<uint64_t> bytes_out{0};
 };
@@ -36,7 +44,8 @@ struct Counters {
 class Session {
  public:
     Session(uint32_t context, const Catalogue& catalogue, std::shared_ptr<const Regions> regions,
-            uint32_t buffer_limit, std::shared_ptr<MemoryAccount> memory, wire::Log& log);
+            const Limits& limits, std::chrono::microseconds polling,
+            std::shared_ptr<MemoryAccount> memory, wire::Log& log);
 
     uint32_t context() const { return context_; }
     const Catalogue& catalogue() const { return catalogue_; }
@@ -44,7 +53,8 @@ class Session {
     wire::HandleTable<Buffer>& buffers() { return buffers_; }
     const std::shared_ptr<MemoryAccount>& memory() const { return memory_; }
     Counters& counters() { return counters_; }
-    Progress& ring0() { return ring0_; }
+    const Limits& limits() const { return limits_; }
+    std::chrono::microseconds polling() const { return polling_; }
 
     Result<std::shared_ptr<wire::Region>> region(uint32_t number) const {
         return regions_->find(number);
@@ -54,6 +64,17 @@ class Session {
     Result<void> agree(validate::Vocabulary vocabulary);
     // Fault::kPeer before HELLO.
     Result<std::shared_ptr<const validate::Vocabulary>> vocabulary() const;
+
+    // For a graph that ggml computes: no other graph of the process has it, ggml's own included.
+    uint64_t next_graph_uid();
+
+    // Rings of the context, for those that wait for them.
+    void add_ring(uint32_t number, const std::shared_ptr<RingServer>& server);
+    // Nothing when it is not open.
+    std::shared_ptr<RingServer> ring(uint32_t number) const;
+    // Serves ring 0, in the caller's thread, until `sequence` is done. Fault::kPeer when the ring
+    // does not hold it.
+    Result<void> serve_ring0(uint64_t sequence);
 
     // The guest broke the protocol: no ring of the context is served any more. True for the first.
     bool fail();
@@ -66,9 +87,15 @@ class Session {
     wire::Log& log_;
     wire::HandleTable<Buffer> buffers_;
     const std::shared_ptr<MemoryAccount> memory_;
+    const Limits limits_;
+    const std::chrono::microseconds polling_;
     Counters counters_;
-    Progress ring0_;
     std::atomic<bool> failed_{false};
+    std::atomic<uint64_t> graph_uids_{0};
+    // Of ring 0, so that a request that comes after what was done long ago takes no lock.
+    std::atomic<uint64_t> ring0_done_{0};
+    mutable std::mutex rings_mutex_;
+    std::map<uint32_t, std::weak_ptr<RingServer>> rings_;
     mutable std::mutex vocabulary_mutex_;
     std::shared_ptr<const validate::Vocabulary> vocabulary_;
 };

@@ -1,11 +1,23 @@
 #include "backend/stream.h"
 
+#include <iterator>
+
 #include "backend/printable.h"
 
 namespace virtgpu::backend {
 
+namespace {
+
+bool computes_in_background(ggml_backend_t backend) {
+    ggml_backend_dev_props properties{};
+    ggml_backend_dev_get_props(ggml_backend_get_device(backend), &properties);
+    return properties.caps.async;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Stream>> Stream::open(ggml_backend_dev_t device, int threads,
-                                             wire::Log& log) {
+                                             Session& session) {
     ggml_backend_t const backend = ggml_backend_dev_init(device, nullptr);
     if (backend == nullptr)
         return wire::fail(Fault::kRefused, "{} does not start a stream",
@@ -14,33 +26,100 @@ Result<std::unique_ptr<Stream>> Stream::open(ggml_backend_dev_t device, int thre
         ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads");
     if (set_threads != nullptr && threads > 0)
         reinterpret_cast<ggml_backend_set_n_threads_t>(set_threads)(backend, threads);
-    return std::unique_ptr<Stream>(new Stream(backend, log));
+    return std::unique_ptr<Stream>(new Stream(backend, session));
 }
 
+Stream::Stream(ggml_backend_t backend, Session& session)
+    : backend_(backend),
+      session_(session),
+      graphs_(session.limits().graphs, session.limits().graph_tensors),
+      asynchronous_(computes_in_background(backend)) {}
+
 Stream::~Stream() {
+    ggml_backend_synchronize(backend_);
     ggml_backend_free(backend_);
 }
 
-bool Stream::supports_all(ggml_cgraph* graph) {
+Result<void> Stream::check_supported(ggml_cgraph* graph) const {
     for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
         const ggml_tensor* const node = ggml_graph_node(graph, i);
         // Backends abort the process on what they do not support.
-        if (!ggml_backend_supports_op(backend_, node)) {
-            log_.warning("{} does not support node {}, {} '{}'; the graph is not computed",
-                         ggml_backend_name(backend_), i, ggml_op_desc(node), printable(node->name));
-            return false;
-        }
+        if (!ggml_backend_supports_op(backend_, node))
+            return wire::fail(Fault::kRefused, "{} does not support node {}, {} '{}'",
+                              ggml_backend_name(backend_), i, ggml_op_desc(node),
+                              printable(node->name));
     }
-    return true;
+    return {};
 }
 
-Result<protocol::GraphStatus> Stream::compute(const validate::ValidGraph& graph,
-                                              const HeldBuffers& buffers) {
-    TRY(buffers.check_reach(device()));
-    ggml_cgraph* const built = TRY(builder_.build_graph(graph, buffers));
-    if (!supports_all(built))
-        return protocol::GraphStatus::kFailed;
-    return static_cast<protocol::GraphStatus>(ggml_backend_graph_compute(backend_, built));
+Result<void> Stream::build(CachedGraph& graph) {
+    ggml_cgraph* const built = TRY(graph.build(session_, ggml_backend_get_device(backend_)));
+    TRY(check_supported(built));
+    // A backend that sees it again need not compare the graphs: CUDA launches at once.
+    internals_.set_uid(*built, session_.next_graph_uid());
+    return {};
+}
+
+Result<void> Stream::define(uint32_t number, protocol::Graph graph) {
+    ++session_.counters().defined;
+    return build(*TRY(graphs_.add(number, std::move(graph), session_.memory())));
+}
+
+Result<void> Stream::edit(uint32_t number, const protocol::GraphEdit& edit) {
+    ++session_.counters().edited;
+    CachedGraph& graph = *TRY(graphs_.find(number));
+    // What runs in the background reads the tensors that are edited.
+    finish();
+    TRY(graph.apply(edit));
+    return build(graph);
+}
+
+Result<void> Stream::drop(uint32_t number) {
+    finish();
+    return graphs_.remove(number);
+}
+
+Result<void> Stream::run(uint32_t number) {
+    const CachedGraph& graph = *TRY(graphs_.find(number));
+    if (graph.built() == nullptr)
+        return wire::fail(Fault::kRefused, "graph {} cannot be computed", number);
+    auto held = TRY(graph.hold_buffers());
+    const ggml_status status = ggml_backend_graph_compute_async(backend_, graph.built());
+    started(std::move(held));
+    if (status != GGML_STATUS_SUCCESS)
+        return wire::fail(Fault::kRefused, "{} did not compute a graph: {}",
+                          ggml_backend_name(backend_), ggml_status_to_string(status));
+    ++session_.counters().graphs;
+    session_.counters().nodes += graph.nodes();
+    return {};
+}
+
+void Stream::set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,
+                        const HeldBuffers& buffers) {
+    ggml_backend_tensor_set_async(backend_, tensor, from.data(), offset, from.size());
+    started(buffers.all());
+}
+
+void Stream::get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::BulkData& to,
+                        const HeldBuffers& buffers) {
+    ggml_backend_tensor_get_async(backend_, tensor, to.data(), offset, to.size());
+    started(buffers.all());
+}
+
+// Buffers that the guest frees meanwhile live as long as what was started.
+void Stream::started(std::vector<std::shared_ptr<Buffer>> buffers) {
+    if (!asynchronous_)
+        return;
+    unfinished_ = true;
+    std::move(buffers.begin(), buffers.end(), std::back_inserter(held_));
+}
+
+void Stream::finish() {
+    if (!unfinished_)
+        return;
+    ggml_backend_synchronize(backend_);
+    unfinished_ = false;
+    held_.clear();
 }
 
 }  // namespace virtgpu::backend

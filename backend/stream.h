@@ -5,37 +5,61 @@
 
 #include <memory>
 
-#include "backend/graph_builder.h"
+#include "backend/graph_cache.h"
+#include "ggml_private/graph_internals.h"
 #include "protocol/generated/structures.h"
 
 namespace virtgpu::backend {
 
-// Owns a ggml backend. For one thread, that of its ring.
+// Owns a ggml backend and the graphs that the guest defined on it. For one thread at a time, that
+// which serves its ring. What it starts may go on in the background until finish().
 class Stream {
  public:
     // `threads` is used by backends that compute on the CPU. Fault::kRefused when the device does
-    // not start.
+    // not start. Keeps a reference to the session.
     static Result<std::unique_ptr<Stream>> open(ggml_backend_dev_t device, int threads,
-                                                wire::Log& log);
+                                                Session& session);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    ggml_backend_dev_t device() const { return ggml_backend_get_device(backend_); }
+    // Fault::kRefused when the device cannot compute the graph.
+    Result<void> define(uint32_t number, protocol::Graph graph);
+    Result<void> edit(uint32_t number, const protocol::GraphEdit& edit);
+    Result<void> drop(uint32_t number);
+    // Fault::kRefused when the backend fails.
+    Result<void> run(uint32_t number);
 
-    // Computes and waits. Fault::kRefused when a buffer is out of the device's reach; an operation
-    // that the device does not support is GraphStatus::kFailed and a line in the log.
-    Result<protocol::GraphStatus> compute(const validate::ValidGraph& graph,
-                                          const HeldBuffers& buffers);
+    // `buffers` are those of the tensor.
+    // The bytes must stay until finish().
+    void set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,
+                    const HeldBuffers& buffers);
+    void get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::BulkData& to,
+                    const HeldBuffers& buffers);
+
+    bool unfinished() const { return unfinished_; }
+    void finish();
+    // Keeps something until what was started is done.
+    void hold(std::shared_ptr<const void> object) {
+        if (unfinished_)
+            held_.push_back(std::move(object));
+    }
 
  private:
-    Stream(ggml_backend_t backend, wire::Log& log) : backend_(backend), log_(log) {}
+    Stream(ggml_backend_t backend, Session& session);
 
-    bool supports_all(ggml_cgraph* graph);
+    Result<void> build(CachedGraph& graph);
+    Result<void> check_supported(ggml_cgraph* graph) const;
+    void started(std::vector<std::shared_ptr<Buffer>> buffers);
 
     ggml_backend_t backend_;
-    GraphBuilder builder_;
-    wire::Log& log_;
+    Session& session_;
+    GraphCache graphs_;
+    ggml_private::GraphInternals internals_;
+    bool asynchronous_;
+    bool unfinished_ = false;
+    // What the background uses.
+    std::vector<std::shared_ptr<const void>> held_;
 };
 
 }  // namespace virtgpu::backend

@@ -40,38 +40,54 @@ Result<void> Commands::DoInitTensor(const protocol::InitTensorRequest& request) 
     return {};
 }
 
-Result<ggml_tensor*> Commands::build_range(const protocol::Tensor& tensor, uint64_t offset,
+Result<ggml_tensor*> Commands::build_range(const protocol::TensorData& tensor, uint64_t offset,
                                            uint64_t size, HeldBuffers& buffers) {
     const auto vocabulary = TRY(session_->vocabulary());
     const validate::TensorValidator validator(*vocabulary, buffers);
-    const auto valid = TRY(validator.check(tensor, validate::Placement::kRequired));
+    const auto valid = TRY(validator.check(tensor));
     if (offset > valid.extent || size > valid.extent - offset)
         return wire::fail(Fault::kPeer, "bytes {}+{} of a tensor of {}", offset, size,
                           valid.extent);
     return builder_.build_tensor(valid, buffers);
 }
 
+Result<wire::BulkData> Commands::bulk(const protocol::RegionSpan& span) {
+    // Kept until the next: the guest may give the region back meanwhile.
+    bulk_region_ = TRY(session_->region(span.region));
+    return bulk_region_->bulk(span.offset, span.size);
+}
+
 Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
     HeldBuffers buffers(*session_);
     ggml_tensor* const tensor =
         TRY(build_range(request.tensor, request.offset, request.data.size, buffers));
-    const auto region = TRY(session_->region(request.data.region));
-    const wire::BulkData data = TRY(region->bulk(request.data.offset, request.data.size));
-    if (data.size() != 0)
-        ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
+    const wire::BulkData data = TRY(bulk(request.data));
     session_->counters().bytes_in += data.size();
+    if (data.size() == 0)
+        return {};
+    if (stream_) {
+        stream_->set_tensor(tensor, request.offset, data, buffers);
+        stream_->hold(bulk_region_);
+    } else {
+        ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
+    }
     return {};
 }
 
 Result<void> Commands::DoGetTensor(const protocol::GetTensorRequest& request) {
     HeldBuffers buffers(*session_);
-    ggml_tensor* const tensor =
+    const ggml_tensor* const tensor =
         TRY(build_range(request.tensor, request.offset, request.data.size, buffers));
-    const auto region = TRY(session_->region(request.data.region));
-    const wire::BulkData data = TRY(region->bulk(request.data.offset, request.data.size));
-    if (data.size() != 0)
-        ggml_backend_tensor_get(tensor, data.data(), request.offset, data.size());
+    const wire::BulkData data = TRY(bulk(request.data));
     session_->counters().bytes_out += data.size();
+    if (data.size() == 0)
+        return {};
+    if (stream_) {
+        stream_->get_tensor(tensor, request.offset, data, buffers);
+        stream_->hold(bulk_region_);
+    } else {
+        ggml_backend_tensor_get(tensor, data.data(), request.offset, data.size());
+    }
     return {};
 }
 
@@ -81,29 +97,32 @@ Result<void> Commands::DoMemsetTensor(const protocol::MemsetTensorRequest& reque
         TRY(build_range(request.tensor, request.offset, request.size, buffers));
     if (request.value > UINT8_MAX)
         return wire::fail(Fault::kPeer, "{} is no byte", request.value);
+    finish();
     if (request.size != 0)
         ggml_backend_tensor_memset(tensor, static_cast<uint8_t>(request.value), request.offset,
                                    request.size);
     return {};
 }
 
-Result<protocol::CopyTensorReply> Commands::DoCopyTensor(
-    const protocol::CopyTensorRequest& request) {
+Result<void> Commands::DoCopyTensor(const protocol::CopyTensorRequest& request) {
     const auto vocabulary = TRY(session_->vocabulary());
     HeldBuffers buffers(*session_);
     const validate::TensorValidator validator(*vocabulary, buffers);
-    const auto source = TRY(validator.check(request.source, validate::Placement::kRequired));
-    const auto destination =
-        TRY(validator.check(request.destination, validate::Placement::kRequired));
+    const auto source = TRY(validator.check(request.source));
+    const auto destination = TRY(validator.check(request.destination));
     // ggml pull request 1103: the destination was smaller than the source.
-    if (!same_layout(source, destination) || !source.place || !destination.place ||
-        overlap(source, destination))
-        return protocol::CopyTensorReply{false};
+    if (!same_layout(source, destination))
+        return wire::fail(Fault::kPeer, "a copy between tensors of different layouts");
+    if (!source.place || !destination.place)
+        return {};
+    if (overlap(source, destination))
+        return wire::fail(Fault::kPeer, "a copy between tensors that overlap");
+    finish();
     GraphBuilder second;
     if (source.extent != 0)
         ggml_backend_tensor_copy(builder_.build_tensor(source, buffers),
                                  second.build_tensor(destination, buffers));
-    return protocol::CopyTensorReply{true};
+    return {};
 }
 
 }  // namespace virtgpu::backend

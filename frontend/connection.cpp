@@ -2,6 +2,7 @@
 
 #include <ggml.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "frontend/vocabulary.h"
@@ -15,6 +16,9 @@ namespace {
 
 // Tensor data goes through ring 0's staging area, piece by piece.
 constexpr size_t kTransferBytes = size_t{4} << 20;
+
+// A host may ask for less, or for none.
+constexpr uint32_t kLongestPolling = 1000;
 
 // More than any backend asks for; a page of the largest usual kind.
 constexpr uint64_t kLargestAlignment = uint64_t{2} << 20;
@@ -42,15 +46,26 @@ Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> 
 Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log)
     : log_(log), transport_(std::move(transport)), health_(log) {}
 
+void Connection::log_traffic() {
+    log_.debug(
+        "{}: so far {} graphs, {} sent whole and {} in part; {} requests, {} bytes; {} waits, {} "
+        "of them asleep; {} doorbells",
+        transport_->name(), traffic_.graphs.load(), traffic_.defined.load(),
+        traffic_.edited.load(), traffic_.requests.load(), traffic_.bytes.load(),
+        traffic_.waits.load(), traffic_.sleeps.load(), traffic_.doorbells.load());
+}
+
 Result<void> Connection::start() {
-    if (!use_counts_.available())
-        log_.warning("ggml {} keeps its graphs in an unknown form: the host cannot fuse operations",
-                     ggml_version());
+    if (!graph_internals_.available())
+        log_.warning(
+            "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, and each "
+            "graph is compared with those before",
+            ggml_version());
     apir_ = TRY(ApirClient::create(*transport_));
     const auto versions = TRY(apir_->handshake());
     log_.debug("{}: APIR {}.{}", transport_->name(), versions.major, versions.minor);
     TRY(apir_->load_library());
-    commands_ = TRY(RingChannel::open(services(), 0, kTransferBytes));
+    commands_ = TRY(RingChannel::open(services(), 0, {kTransferBytes, 0}));
     return say_hello();
 }
 
@@ -58,25 +73,43 @@ Result<void> Connection::say_hello() {
     host_ = TRY(commands_->hello(hello_request(VIRTGPU_VERSION)));
     for (const protocol::DeviceInfo& device : host_.devices)
         TRY(check_device(device));
+    polling_ = std::min(host_.polling, kLongestPolling);
     log_.info(
-        "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices",
+        "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices, "
+        "polling for {} us",
         transport_->name(), VIRTGPU_VERSION, ggml_version(), host_.host, host_.ggml,
-        host_.level2_version, host_.devices.size());
+        host_.level2_version, host_.devices.size(), host_.polling);
     return {};
 }
 
-Result<std::unique_ptr<RingChannel>> Connection::open_ring(size_t staging_bytes) {
+Result<std::unique_ptr<RingChannel>> Connection::open_ring(RingChannel::Sizes sizes) {
     const uint32_t number = TRY(ring_numbers_.take());
-    auto ring = RingChannel::open(services(), number, staging_bytes);
-    if (!ring)
+    auto ring = RingChannel::open(services(), number, sizes, commands_.get());
+    if (!ring) {
         ring_numbers_.give_back(number);
+        return ring;
+    }
+    const std::lock_guard lock(streams_mutex_);
+    streams_.insert(ring->get());
     return ring;
 }
 
 void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
     const uint32_t number = ring->number();
+    {
+        const std::lock_guard lock(streams_mutex_);
+        streams_.erase(ring.get());
+    }
     ring.reset();
     ring_numbers_.give_back(number);
+    log_traffic();
+}
+
+Result<void> Connection::finish_streams() {
+    const std::lock_guard lock(streams_mutex_);
+    for (RingChannel* const stream : streams_)
+        TRY(stream->finish());
+    return {};
 }
 
 }  // namespace virtgpu::frontend

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include "frontend/apir_client.h"
 #include "frontend/ring_channel.h"
 #include "frontend/ring_numbers.h"
 #include "frontend/session_health.h"
+#include "frontend/traffic.h"
 #include "frontend/transport/transport.h"
-#include "frontend/use_counts.h"
+#include "ggml_private/graph_internals.h"
 #include "wire/log.h"
 
 namespace virtgpu::frontend {
@@ -23,28 +27,41 @@ class Connection {
     const Transport& transport() const { return *transport_; }
     const protocol::HelloReply& host() const { return host_; }
     SessionHealth& health() { return health_; }
-    const UseCounts& use_counts() const { return use_counts_; }
+    const ggml_private::GraphInternals& graph_internals() const { return graph_internals_; }
+    Traffic& traffic() { return traffic_; }
     wire::Log& log() { return log_; }
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
-    // A new ring with a staging area of `staging_bytes`.
-    wire::Result<std::unique_ptr<RingChannel>> open_ring(size_t staging_bytes);
-    // Instead of deleting a ring that open_ring made.
+    // A new ring for a stream. Its requests come after those sent on ring 0.
+    wire::Result<std::unique_ptr<RingChannel>> open_ring(RingChannel::Sizes sizes);
+    // Instead of deleting a ring that open_ring made. Says in the log what the connection did so far.
     void close_ring(std::unique_ptr<RingChannel> ring);
+
+    // Before a buffer is freed: waits for all that streams have queued, which may name it.
+    wire::Result<void> finish_streams();
+    // How many buffers were freed. What was known of tensors' places before is uncertain since.
+    uint64_t buffers_freed() const { return buffers_freed_.load(std::memory_order_acquire); }
+    void count_freed_buffer() { buffers_freed_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
     Connection(std::unique_ptr<Transport> transport, wire::Log& log);
     wire::Result<void> start();
+    void log_traffic();
     wire::Result<void> say_hello();
-    RingServices services() { return {*transport_, *apir_, health_}; }
+    RingServices services() { return {*transport_, *apir_, health_, traffic_, polling_}; }
 
     wire::Log& log_;
     std::unique_ptr<Transport> transport_;
     SessionHealth health_;
-    UseCounts use_counts_;
+    ggml_private::GraphInternals graph_internals_;
+    Traffic traffic_;
+    std::atomic<uint32_t> polling_ = 0;  // microseconds
+    std::atomic<uint64_t> buffers_freed_ = 0;
     RingNumbers ring_numbers_;
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<RingChannel> commands_;
+    std::mutex streams_mutex_;
+    std::set<RingChannel*> streams_;
     protocol::HelloReply host_;
 };
 

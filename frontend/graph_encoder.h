@@ -22,6 +22,8 @@ class GraphEncoder {
     // Fails as the placer does; then the graph is of no use.
     wire::Result<void> add_node(const ggml_tensor& node);
 
+    // May be exchanged for another, to keep this one; clear() comes next.
+    protocol::Graph& graph() { return graph_; }
     const protocol::Graph& graph() const { return graph_; }
     // How often nodes of the guest's graph, in this part of it and in others, use the result of the
     // `node`th node. Unknown counts as one more than in this part: the host then keeps the result.

@@ -1,10 +1,8 @@
 #include "frontend/remote_buffer.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "frontend/quietly.h"
 #include "frontend/remote_device.h"
+#include "frontend/transfer.h"
 
 namespace virtgpu::frontend {
 
@@ -12,7 +10,11 @@ using wire::Fault;
 using wire::Result;
 
 RemoteBuffer::~RemoteBuffer() {
-    quietly([this] { static_cast<void>(commands().free_buffer({handle_})); });
+    quietly([this] {
+        static_cast<void>(device_.connection().finish_streams());
+        static_cast<void>(commands().free_buffer({handle_}));
+        device_.connection().count_freed_buffer();
+    });
 }
 
 RingChannel& RemoteBuffer::commands() {
@@ -28,11 +30,8 @@ Result<TensorPlace> RemoteBuffer::place(const ggml_tensor& tensor) const {
     return TensorPlace{handle_, data - base, size_};
 }
 
-Result<protocol::Tensor> RemoteBuffer::placed(const ggml_tensor& tensor) const {
-    const TensorPlace place = TRY(this->place(tensor));
-    protocol::Tensor description = describe_leaf(tensor);
-    set_place(description, place);
-    return description;
+Result<protocol::TensorData> RemoteBuffer::data_of(const ggml_tensor& tensor) const {
+    return describe_data(tensor, TRY(place(tensor)));
 }
 
 Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
@@ -42,15 +41,16 @@ Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
         return {};
     protocol::InitTensorRequest request;
     request.tensors.resize(1);
-    request.tensors[0].tensor = TRY(placed(tensor));
+    request.tensors[0].tensor = describe_leaf(tensor);
+    set_place(request.tensors[0].tensor, TRY(place(tensor)));
     return commands().init_tensor(request);
 }
 
 Result<void> RemoteBuffer::memset_tensor(const ggml_tensor& tensor, uint8_t value, size_t offset,
                                          size_t size) {
-    if (size == 0)
-        return {};
-    return commands().memset_tensor({TRY(placed(tensor)), offset, size, value});
+    if (size != 0)
+        TRY(commands().memset_tensor({TRY(data_of(tensor)), offset, size, value}));
+    return {};
 }
 
 Result<void> RemoteBuffer::set_tensor(const ggml_tensor& tensor, size_t offset,
@@ -58,17 +58,7 @@ Result<void> RemoteBuffer::set_tensor(const ggml_tensor& tensor, size_t offset,
     if (from.empty())
         return {};
     TRY(device_.connection().health().check());
-    protocol::SetTensorRequest request{TRY(placed(tensor)), offset, {}};
-    const auto staging = commands().lock_staging();
-    while (!from.empty()) {
-        const auto piece = from.first(std::min(from.size(), staging.size()));
-        std::memcpy(staging.bytes(piece.size()).data(), piece.data(), piece.size());
-        request.data = staging.span(piece.size());
-        TRY(commands().set_tensor(request));
-        request.offset += piece.size();
-        from = from.subspan(piece.size());
-    }
-    return {};
+    return upload(commands(), TRY(data_of(tensor)), offset, from);
 }
 
 Result<void> RemoteBuffer::get_tensor(const ggml_tensor& tensor, size_t offset,
@@ -76,34 +66,42 @@ Result<void> RemoteBuffer::get_tensor(const ggml_tensor& tensor, size_t offset,
     if (to.empty())
         return {};
     TRY(device_.connection().health().check());
-    protocol::GetTensorRequest request{TRY(placed(tensor)), offset, {}};
-    const auto staging = commands().lock_staging();
-    while (!to.empty()) {
-        const auto piece = to.first(std::min(to.size(), staging.size()));
-        request.data = staging.span(piece.size());
-        TRY(commands().get_tensor(request));
-        std::memcpy(piece.data(), staging.bytes(piece.size()).data(), piece.size());
-        request.offset += piece.size();
-        to = to.subspan(piece.size());
-    }
-    return {};
+    return download(commands(), TRY(data_of(tensor)), offset, to);
 }
 
 Result<bool> RemoteBuffer::copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
                                        const ggml_tensor& to) {
-    const auto reply = TRY(commands().copy_tensor({TRY(source.placed(from)), TRY(placed(to))}));
-    return reply.copied;
+    const auto request = TRY(copy_request(source, from, to));
+    if (request)
+        TRY(commands().copy_tensor(*request));
+    return request.has_value();
+}
+
+Result<std::optional<protocol::CopyTensorRequest>> RemoteBuffer::copy_request(
+    const RemoteBuffer& source, const ggml_tensor& from, const ggml_tensor& to) const {
+    const protocol::CopyTensorRequest request{TRY(source.data_of(from)), TRY(data_of(to))};
+    const uint64_t first = request.source.data_offset;
+    const uint64_t second = request.destination.data_offset;
+    const bool overlap = request.source.buffer == request.destination.buffer &&
+                         first < second + ggml_nbytes(&to) && second < first + ggml_nbytes(&from);
+    if (request.source.type != request.destination.type ||
+        request.source.ne != request.destination.ne ||
+        request.source.nb != request.destination.nb || overlap)
+        return std::optional<protocol::CopyTensorRequest>();
+    return std::optional(request);
 }
 
 Result<void> RemoteBuffer::clear(uint8_t value) {
-    return commands().clear_buffer({handle_, value});
+    TRY(commands().clear_buffer({handle_, value}));
+    return {};
 }
 
 Result<void> RemoteBuffer::update_usage(ggml_backend_buffer_usage usage) {
     const auto value = static_cast<uint32_t>(usage);
     if (usage_.exchange(value, std::memory_order_relaxed) == value)
         return {};
-    return commands().set_buffer_usage({handle_, value});
+    TRY(commands().set_buffer_usage({handle_, value}));
+    return {};
 }
 
 }  // namespace virtgpu::frontend

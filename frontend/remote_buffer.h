@@ -3,6 +3,7 @@
 #include <ggml-backend.h>
 
 #include <atomic>
+#include <optional>
 #include <span>
 
 #include "frontend/address_reservation.h"
@@ -14,7 +15,8 @@ namespace virtgpu::frontend {
 class RemoteDevice;
 
 // A buffer on the host. Its base is reserved address space: only offsets from it mean anything.
-// Failures of transfers are logged once and make the connection lost; get_tensor then gives zeroes.
+// What changes it is queued. Failures of transfers are logged once and make the connection lost;
+// get_tensor then gives zeroes.
 class RemoteBuffer {
  public:
     RemoteBuffer(RemoteDevice& device, protocol::Handle handle, AddressReservation addresses,
@@ -41,12 +43,16 @@ class RemoteBuffer {
     // False when the host cannot copy; `source` is in a buffer of the same connection.
     wire::Result<bool> copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
                                    const ggml_tensor& to);
+    // The same for a stream to send; nothing where the host cannot copy.
+    wire::Result<std::optional<protocol::CopyTensorRequest>> copy_request(
+        const RemoteBuffer& source, const ggml_tensor& from, const ggml_tensor& to) const;
+    // For requests that name the tensor's data.
+    wire::Result<protocol::TensorData> data_of(const ggml_tensor& tensor) const;
     wire::Result<void> clear(uint8_t value);
     // Tells the host what the buffer is for, if that changed: ggml sets it without telling us.
     wire::Result<void> update_usage(ggml_backend_buffer_usage usage);
 
  private:
-    wire::Result<protocol::Tensor> placed(const ggml_tensor& tensor) const;
     RingChannel& commands();
 
     RemoteDevice& device_;

@@ -1,10 +1,7 @@
 #include "frontend/ring_channel.h"
 
 #include "frontend/quietly.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "wire/relax.h"
 
 namespace virtgpu::frontend {
 
@@ -20,15 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Longer spinning would take a core from a host worker that computes on all of them.
-constexpr std::chrono::microseconds kSpin(20);
 constexpr std::chrono::milliseconds kSlice(500);
 
-void relax() {
-#if defined(__x86_64__)
-    _mm_pause();
-#endif
-}
+constexpr size_t kStagingOffset =
+    protocol::RingHeader::kSize + RingChannel::kRequestBytes + RingChannel::kReplyBytes;
 
 std::string refusal(OpenStatus status) {
     return status == OpenStatus::kNoWorker
@@ -36,13 +28,19 @@ std::string refusal(OpenStatus status) {
                : "it refused the ring";
 }
 
+std::string reason_of(const wire::Reply& reply) {
+    wire::Reader reader(reply.payload);
+    const auto text = reader.string(protocol::kMaxTextLength);
+    return text ? *text : "no reason given";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, uint32_t ring,
-                                                       size_t staging_bytes) {
+                                                       Sizes sizes,
+                                                       const RingChannel* before) {
     TRY(services.health.check());
-    auto region = TRY(services.transport.create_region(
-        RingMemory::bytes_needed(kRequestBytes, kReplyBytes) + staging_bytes));
+    auto region = TRY(services.transport.create_region(kStagingOffset + sizes.staging + sizes.landing));
     auto memory = TRY(RingMemory::create(region->memory(), kRequestBytes, kReplyBytes));
     const auto status =
         services.apir.open_ring({ring, region->number(), kRequestBytes, kReplyBytes});
@@ -54,17 +52,19 @@ Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, ui
         return wire::fail(Fault::kRefused, "the host does not serve ring {}: {}", ring,
                           refusal(*status));
     auto channel = std::make_unique<RingChannel>(services, ring, std::move(region),
-                                                 std::move(memory), staging_bytes);
+                                                 std::move(memory), sizes, before);
     TRY(services.transport.open_signals(ring));
     return channel;
 }
 
 RingChannel::RingChannel(RingServices services, uint32_t ring, std::unique_ptr<SharedRegion> region,
-                         RingMemory memory, size_t staging_bytes)
+                         RingMemory memory, Sizes sizes, const RingChannel* before)
     : services_(services),
       number_(ring),
+      before_(before),
       region_(std::move(region)),
-      staging_bytes_(staging_bytes),
+      sizes_(sizes),
+      staging_(sizes.staging),
       ring_(std::move(memory)) {}
 
 RingChannel::~RingChannel() {
@@ -75,14 +75,26 @@ RingChannel::~RingChannel() {
     services_.transport.close_signals(number_);
 }
 
-protocol::RegionSpan RingChannel::Staging::span(size_t size) const {
-    return {channel_.region_->number(), RingMemory::bytes_needed(kRequestBytes, kReplyBytes), size};
+Result<RingChannel::Piece> RingChannel::piece(size_t offset, size_t size) const {
+    return Piece{{region_->number(), offset, size}, TRY(region_->memory()->bulk(offset, size))};
 }
 
-wire::BulkData RingChannel::Staging::bytes(size_t size) const {
-    // In range: the region was made with the staging area in it.
-    return *channel_.region_->memory()->bulk(RingMemory::bytes_needed(kRequestBytes, kReplyBytes),
-                                             size);
+Result<RingChannel::Piece> RingChannel::landing(size_t offset, size_t size) const {
+    return piece(kStagingOffset + sizes_.staging + offset, size);
+}
+
+Result<RingChannel::Piece> RingChannel::Staging::reserve(size_t size) {
+    StagingArea& area = channel_.staging_;
+    for (;;) {
+        area.release(channel_.ring_.completed());
+        if (const auto begin = area.take(size))
+            return channel_.piece(kStagingOffset + *begin, size);
+        const auto oldest = area.oldest();
+        if (!oldest)
+            return wire::fail(Fault::kRefused, "{} bytes do not fit a staging area of {}", size,
+                              area.size());
+        TRY(channel_.finish(*oldest));
+    }
 }
 
 Result<std::unique_ptr<SharedRegion>> RingChannel::create_region(size_t size) {
@@ -90,53 +102,114 @@ Result<std::unique_ptr<SharedRegion>> RingChannel::create_region(size_t size) {
     return services_.transport.create_region(size);
 }
 
-Result<std::vector<std::byte>> RingChannel::call(protocol::Command command,
-                                                 std::span<const std::byte> request) {
+Result<uint64_t> RingChannel::queue(protocol::Command command,
+                                    std::span<const std::byte> request) {
     // Before the lock: in a forked child another thread may hold it for ever.
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
+    const uint64_t sequence = TRY(send(command, request));
+    // Ring 0's requests are looked at when somebody waits, or by the stream that comes after them.
+    if (before_ != nullptr)
+        TRY(ring_doorbell());
+    return sequence;
+}
+
+Result<std::vector<std::byte>> RingChannel::call(protocol::Command command,
+                                                 std::span<const std::byte> request) {
     TRY(services_.health.check());
-    auto sequence = send(command, request);
-    if (!sequence)
-        return sequence.error().fault() == Fault::kRefused ? tl::unexpected(sequence.error())
-                                                           : lose(sequence.error());
-    if (auto waited = await_reply(*sequence); !waited)
-        return lose(waited.error());
-    return take_reply(*sequence);
+    const std::lock_guard lock(mutex_);
+    const uint64_t sequence = TRY(send(command, request));
+    TRY(await(sequence));
+    return take_reply(sequence);
+}
+
+Result<void> RingChannel::finish(uint64_t sequence) {
+    TRY(services_.health.check());
+    const std::lock_guard lock(mutex_);
+    TRY(await(sequence));
+    return check_queued();
+}
+
+Result<void> RingChannel::wake_host() {
+    TRY(services_.health.check());
+    const std::lock_guard lock(mutex_);
+    return ring_doorbell();
 }
 
 Result<uint64_t> RingChannel::send(protocol::Command command, std::span<const std::byte> request) {
-    const std::optional<uint64_t> sequence = TRY(ring_.send(command, 0, request));
-    // One request at a time: the host has taken all earlier ones when it answered them.
+    TRY(services_.health.check());
+    const auto sequence = send_when_there_is_room(command, request);
     if (!sequence)
-        return wire::fail(Fault::kLost, "the host answers requests that it did not take");
-    if (ring_.doorbell_needed())
-        TRY(services_.transport.doorbell(number_));
+        return sequence.error().fault() == Fault::kRefused ? tl::unexpected(sequence.error())
+                                                           : lose(sequence.error());
+    sent_.store(*sequence, std::memory_order_release);
+    services_.traffic.requests.fetch_add(1, std::memory_order_relaxed);
+    services_.traffic.bytes.fetch_add(request.size() + protocol::RequestHeader::kSize,
+                                      std::memory_order_relaxed);
     return *sequence;
 }
 
-Result<void> RingChannel::await_reply(uint64_t sequence) {
-    const auto spin_end = Clock::now() + kSpin;
-    while (!ring_.reply_ready() && Clock::now() < spin_end)
-        relax();
-    while (!ring_.reply_ready()) {
+Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
+                                                      std::span<const std::byte> request) {
+    const uint64_t after = before_ == nullptr ? 0 : before_->sent();
+    if (const auto sequence = TRY(ring_.send(command, after, request)))
+        return *sequence;
+    TRY(await(ring_.sent()));
+    if (const auto sequence = TRY(ring_.send(command, after, request)))
+        return *sequence;
+    return wire::fail(Fault::kLost, "the host answers requests that it did not take");
+}
+
+Result<void> RingChannel::ring_doorbell() {
+    if (!ring_.doorbell_needed())
+        return {};
+    services_.traffic.doorbells.fetch_add(1, std::memory_order_relaxed);
+    if (const auto rung = services_.transport.doorbell(number_); !rung)
+        return lose(rung.error());
+    return {};
+}
+
+Result<void> RingChannel::await(uint64_t sequence) {
+    if (settled(sequence))
+        return {};
+    TRY(ring_doorbell());
+    services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
+    if (poll(sequence))
+        return {};
+    services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
+    if (const auto slept = sleep(sequence); !slept)
+        return lose(slept.error());
+    return {};
+}
+
+bool RingChannel::poll(uint64_t sequence) {
+    const std::chrono::microseconds longest(
+        services_.polling_microseconds.load(std::memory_order_relaxed));
+    const auto end = Clock::now() + longest;
+    while (!settled(sequence) && Clock::now() < end)
+        wire::relax();
+    return settled(sequence);
+}
+
+Result<void> RingChannel::sleep(uint64_t sequence) {
+    while (!settled(sequence)) {
         if (!ring_.prepare_wait(sequence))
             break;
         const auto waited = services_.transport.wait(number_, kSlice);
         ring_.end_wait();
         TRY(Result<void>(waited));
-        if (!ring_.reply_ready())
-            TRY(check_host());
+        if (!settled(sequence))
+            TRY(check_host(sequence));
     }
     return {};
 }
 
-// The wait ended without a reply. Returns when there is reason to wait on.
-Result<void> RingChannel::check_host() {
+// The wait ended without an outcome. Returns when there is reason to wait on.
+Result<void> RingChannel::check_host(uint64_t sequence) {
     for (;;) {
         TRY(services_.health.check());
-        const auto state = TRY(services_.apir.ping([this] { return ring_.reply_ready(); }));
-        if (ring_.reply_ready() || state == ContextState::kAlive)
+        const auto state = TRY(services_.apir.ping([&] { return settled(sequence); }));
+        if (settled(sequence) || state == ContextState::kAlive)
             return {};
         if (state == ContextState::kLost)
             return wire::fail(Fault::kLost,
@@ -153,16 +226,27 @@ Result<std::vector<std::byte>> RingChannel::take_reply(uint64_t sequence) {
     auto reply = ring_.receive();
     if (!reply)
         return lose(reply.error());
-    if (!*reply || (*reply)->sequence != sequence)
-        return lose(Error(Fault::kLost, "the host's reply belongs to no request"));
+    if (!*reply)
+        return lose(Error(Fault::kLost, "the host did a request without an answer"));
+    if ((*reply)->sequence != sequence)
+        return lose(Error(Fault::kLost, "the host could not do what was queued: " +
+                                            reason_of(**reply)));
     if ((*reply)->status == Status::kOk)
         return std::move((*reply)->payload);
-    wire::Reader reader((*reply)->payload);
-    const auto text = reader.string(protocol::kMaxTextLength);
-    const std::string reason = text ? *text : "no reason given";
     if ((*reply)->status == Status::kRefused)
-        return wire::fail(Fault::kRefused, "{}", reason);
-    return lose(Error(Fault::kLost, "the host ended the session: " + reason));
+        return wire::fail(Fault::kRefused, "{}", reason_of(**reply));
+    return lose(Error(Fault::kLost, "the host ended the session: " + reason_of(**reply)));
+}
+
+// Queued requests have replies only when they fail.
+Result<void> RingChannel::check_queued() {
+    if (!ring_.reply_ready())
+        return {};
+    const auto reply = ring_.receive();
+    if (!reply)
+        return lose(reply.error());
+    return lose(Error(Fault::kLost, "the host could not do what was queued: " +
+                                        (*reply ? reason_of(**reply) : "it does not say why")));
 }
 
 tl::unexpected<Error> RingChannel::lose(const Error& error) {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
 #include "frontend/apir_client.h"
 #include "frontend/generated/stubs.h"
 #include "frontend/session_health.h"
+#include "frontend/staging_area.h"
+#include "frontend/traffic.h"
 #include "frontend/transport/transport.h"
 #include "wire/guest_ring.h"
 
@@ -16,36 +19,69 @@ struct RingServices {
     Transport& transport;
     ApirClient& apir;
     SessionHealth& health;
+    Traffic& traffic;
+    // How long a wait polls before it sleeps. HELLO says it.
+    const std::atomic<uint32_t>& polling_microseconds;
 };
 
-// One ring: commands that wait for their reply, one at a time, and a staging area behind the ring
-// for bytes too many for it. Thread safe. Every wait ends: within two seconds of the worker's or
-// the device process' death the session is lost and calls fail.
+// One ring and a staging area behind it, for the bytes that requests name. Queued commands return at
+// once; the others wait for their reply, one at a time. Thread safe. Every wait ends: within two
+// seconds of the worker's or the device process' death the session is lost and calls fail. So they
+// do after a queued command failed.
 class RingChannel : public CommandStubs {
  public:
     static constexpr uint32_t kRequestBytes = 256 * 1024;
     static constexpr uint32_t kReplyBytes = 64 * 1024;
 
-    // Fault::kRefused when the host does not want the ring.
+    // Bytes of the region behind the ring.
+    struct Sizes {
+        size_t staging = 0;
+        size_t landing = 0;
+    };
+
+    // Requests come after all that was sent on `before`, if there is one. Fault::kRefused when the
+    // host does not want the ring.
     static wire::Result<std::unique_ptr<RingChannel>> open(RingServices services, uint32_t ring,
-                                                           size_t staging_bytes);
+                                                           Sizes sizes,
+                                                           const RingChannel* before = nullptr);
     RingChannel(RingServices services, uint32_t ring, std::unique_ptr<SharedRegion> region,
-                wire::RingMemory memory, size_t staging_bytes);
+                wire::RingMemory memory, Sizes sizes, const RingChannel* before);
     ~RingChannel() override;
     RingChannel(const RingChannel&) = delete;
     RingChannel& operator=(const RingChannel&) = delete;
 
     uint32_t number() const { return number_; }
     SessionHealth& health() { return services_.health; }
+    Traffic& traffic() { return services_.traffic; }
 
-    // Places of the bytes that set_tensor, get_tensor and compute_graph name. Whoever uses them
-    // holds the lock from before the bytes are put there until they were taken.
+    // Sequence number of the last request.
+    uint64_t sent() const { return sent_.load(std::memory_order_acquire); }
+    // Waits until a request is done, and all before it; does nothing when it is.
+    wire::Result<void> finish(uint64_t sequence);
+    wire::Result<void> finish() { return finish(sent()); }
+    // Makes the host look at what was queued. Without it the host does when somebody waits, or
+    // another ring's request comes after.
+    wire::Result<void> wake_host();
+
+    // Bytes of the region, as the host knows them and as we do.
+    struct Piece {
+        protocol::RegionSpan span;
+        wire::BulkData bytes;
+    };
+
+    // Where the host puts what was asked for until its user fetches it. Managed by the ring's owner.
+    wire::Result<Piece> landing(size_t offset, size_t size) const;
+
+    // Places for the bytes that set_tensor, get_tensor and the graphs name. For one thread at a time,
+    // from the first reserve() until the request with its bytes was sent.
     class Staging {
      public:
-        size_t size() const { return channel_.staging_bytes_; }
-        // The staging area's first bytes, as the host knows them.
-        protocol::RegionSpan span(size_t size) const;
-        wire::BulkData bytes(size_t size) const;
+        // Pieces of up to half of it can always be had while another is in use.
+        size_t size() const { return channel_.staging_.size(); }
+        // Waits for older pieces where they are in the way.
+        wire::Result<Piece> reserve(size_t size);
+        // The request that names what was reserved: the piece is used again when it is done.
+        void in_use_until(uint64_t sequence) { channel_.staging_.use_until(sequence); }
 
      private:
         friend class RingChannel;
@@ -59,23 +95,39 @@ class RingChannel : public CommandStubs {
     wire::Result<std::unique_ptr<SharedRegion>> create_region(size_t size);
 
  protected:
+    wire::Result<uint64_t> queue(protocol::Command command,
+                                 std::span<const std::byte> request) override;
     wire::Result<std::vector<std::byte>> call(protocol::Command command,
                                               std::span<const std::byte> request) override;
 
  private:
+    wire::Result<Piece> piece(size_t offset, size_t size) const;
     wire::Result<uint64_t> send(protocol::Command command, std::span<const std::byte> request);
-    wire::Result<void> await_reply(uint64_t sequence);
-    wire::Result<void> check_host();
+    wire::Result<uint64_t> send_when_there_is_room(protocol::Command command,
+                                                   std::span<const std::byte> request);
+    wire::Result<void> ring_doorbell();
+    wire::Result<void> await(uint64_t sequence);
+    bool poll(uint64_t sequence);
+    wire::Result<void> sleep(uint64_t sequence);
+    wire::Result<void> check_host(uint64_t sequence);
     wire::Result<std::vector<std::byte>> take_reply(uint64_t sequence);
+    wire::Result<void> check_queued();
+    // Done, or the host has something to say: a reply, or why a queued request failed.
+    bool settled(uint64_t sequence) const {
+        return ring_.completed() >= sequence || ring_.reply_ready();
+    }
     tl::unexpected<wire::Error> lose(const wire::Error& error);
 
     RingServices services_;
-    uint32_t number_;
+    const uint32_t number_;
+    const RingChannel* const before_;
     std::unique_ptr<SharedRegion> region_;
-    size_t staging_bytes_;
+    const Sizes sizes_;
     std::mutex staging_mutex_;
+    StagingArea staging_;
     std::mutex mutex_;
     wire::GuestRing ring_;
+    std::atomic<uint64_t> sent_ = 0;
 };
 
 }  // namespace virtgpu::frontend

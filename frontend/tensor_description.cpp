@@ -45,6 +45,12 @@ void set_place(protocol::Tensor& description, const TensorPlace& place) {
             description.nb[i] = contiguous_stride(description, type, i, place.buffer_size);
 }
 
+protocol::TensorData describe_data(const ggml_tensor& tensor, const TensorPlace& place) {
+    protocol::Tensor whole = describe_data(tensor);
+    set_place(whole, place);
+    return {whole.type, whole.ne, whole.nb, whole.buffer, whole.data_offset};
+}
+
 protocol::Tensor describe_leaf(const ggml_tensor& tensor) {
     return describe_data(tensor);
 }

@@ -26,6 +26,8 @@ class TensorPlacer {
 protocol::Tensor describe(const ggml_tensor& tensor);
 // The same as a leaf: what the operation was does not matter to whoever reads the result.
 protocol::Tensor describe_leaf(const ggml_tensor& tensor);
+// For requests that touch the data alone.
+protocol::TensorData describe_data(const ggml_tensor& tensor, const TensorPlace& place);
 // Says where the data is. Strides of dimensions with one element mean nothing, yet must not reach
 // past the buffer: the copies of ggml's scheduler keep those of the tensor that they are copies of.
 void set_place(protocol::Tensor& description, const TensorPlace& place);

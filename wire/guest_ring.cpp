@@ -68,6 +68,10 @@ Result<std::optional<Reply>> GuestRing::receive() {
     return std::optional(std::move(reply));
 }
 
+uint64_t GuestRing::completed() const {
+    return memory_.completed().load(std::memory_order_acquire);
+}
+
 bool GuestRing::doorbell_needed() const {
     return memory_.asleep().load(std::memory_order_seq_cst) != 0;
 }

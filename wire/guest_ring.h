@@ -33,6 +33,10 @@ class GuestRing {
     Result<std::optional<Reply>> receive();
     bool reply_ready() const;
 
+    // Sequence number of the last request sent, and of the last that the host has done.
+    uint64_t sent() const { return sent_; }
+    uint64_t completed() const;
+
     // Whether the host needs a doorbell for what has been sent.
     bool doorbell_needed() const;
     // Says that the guest is about to sleep until `sequence` is done. Returns false when it is done

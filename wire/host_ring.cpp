@@ -38,6 +38,10 @@ Result<std::optional<Request>> HostRing::next() {
     return std::optional(std::move(request));
 }
 
+bool HostRing::has_requests() const {
+    return memory_.request_tail().load(std::memory_order_acquire) != request_head_;
+}
+
 Result<void> HostRing::reply(uint64_t sequence, protocol::Status status,
                              std::span<const std::byte> payload) {
     ByteRing& ring = memory_.replies();

@@ -27,6 +27,8 @@ class HostRing {
     // wrong.
     Result<std::optional<Request>> next();
 
+    bool has_requests() const;
+
     // Writes a reply. Fault::kPeer when there is no room: a guest keeps room for what it asks.
     Result<void> reply(uint64_t sequence, protocol::Status status,
                        std::span<const std::byte> payload);

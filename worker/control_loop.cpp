@@ -63,9 +63,10 @@ void ControlLoop::end(uint32_t number, OpenContext context, Ending ending) {
         const backend::ContextSummary summary = owned->context->summary();
         owned.reset();
         log_.info(
-            "context closed: context={} graphs={} nodes={} requests={} bytes_in={} bytes_out={}",
-            number, summary.graphs, summary.nodes, summary.requests, summary.bytes_in,
-            summary.bytes_out);
+            "context closed: context={} graphs={} nodes={} defined={} edited={} requests={} "
+            "doorbells={} bytes_in={} bytes_out={}",
+            number, summary.graphs, summary.nodes, summary.defined, summary.edited,
+            summary.requests, summary.doorbells, summary.bytes_in, summary.bytes_out);
     });
 }
 

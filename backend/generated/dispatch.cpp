@@ -34,13 +34,42 @@ wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
         case Command::kMemsetTensor:
             return handler.DoMemsetTensor(TRY(wire::decode_whole<protocol::MemsetTensorRequest>(request)));
         case Command::kCopyTensor:
-            return encode(reply, TRY(handler.DoCopyTensor(TRY(wire::decode_whole<protocol::CopyTensorRequest>(request)))));
+            return handler.DoCopyTensor(TRY(wire::decode_whole<protocol::CopyTensorRequest>(request)));
         case Command::kOpenStream:
             return handler.DoOpenStream(TRY(wire::decode_whole<protocol::OpenStreamRequest>(request)));
-        case Command::kComputeGraph:
-            return encode(reply, TRY(handler.DoComputeGraph(TRY(wire::decode_whole<protocol::ComputeGraphRequest>(request)))));
+        case Command::kDefineGraph:
+            return handler.DoDefineGraph(TRY(wire::decode_whole<protocol::DefineGraphRequest>(request)));
+        case Command::kEditGraph:
+            return handler.DoEditGraph(TRY(wire::decode_whole<protocol::EditGraphRequest>(request)));
+        case Command::kRunGraph:
+            return handler.DoRunGraph(TRY(wire::decode_whole<protocol::RunGraphRequest>(request)));
+        case Command::kDropGraph:
+            return handler.DoDropGraph(TRY(wire::decode_whole<protocol::DropGraphRequest>(request)));
+        case Command::kAwaitRing:
+            return handler.DoAwaitRing(TRY(wire::decode_whole<protocol::AwaitRingRequest>(request)));
     }
     return wire::fail(wire::Fault::kPeer, "unknown command {}", command);
+}
+
+bool is_queued(uint32_t command) {
+    using protocol::Command;
+    switch (static_cast<Command>(command)) {
+        case Command::kFreeBuffer:
+        case Command::kClearBuffer:
+        case Command::kSetBufferUsage:
+        case Command::kSetTensor:
+        case Command::kGetTensor:
+        case Command::kMemsetTensor:
+        case Command::kCopyTensor:
+        case Command::kDefineGraph:
+        case Command::kEditGraph:
+        case Command::kRunGraph:
+        case Command::kDropGraph:
+        case Command::kAwaitRing:
+            return true;
+        default:
+            return false;
+    }
 }
 
 std::string_view command_name(uint32_t command) {
@@ -76,8 +105,16 @@ std::string_view command_name(uint32_t command) {
             return "COPY_TENSOR";
         case Command::kOpenStream:
             return "OPEN_STREAM";
-        case Command::kComputeGraph:
-            return "COMPUTE_GRAPH";
+        case Command::kDefineGraph:
+            return "DEFINE_GRAPH";
+        case Command::kEditGraph:
+            return "EDIT_GRAPH";
+        case Command::kRunGraph:
+            return "RUN_GRAPH";
+        case Command::kDropGraph:
+            return "DROP_GRAPH";
+        case Command::kAwaitRing:
+            return "AWAIT_RING";
     }
     return "unknown";
 }

@@ -10,7 +10,7 @@ namespace virtgpu::backend {
 // What the host does for each level 2 command. Arguments are decoded, owned and within their limits;
 // what they name (handles, ranges, types) is for the implementation to check.
 class CommandHandler {
-   public:
+ public:
     virtual ~CommandHandler() = default;
 
     // First command of a context. Numbers are compared by name, so that both sides may have different ggml versions.
@@ -39,17 +39,28 @@ class CommandHandler {
     virtual wire::Result<void> DoGetTensor(const protocol::GetTensorRequest& request) = 0;
     // Set bytes of a tensor to one value.
     virtual wire::Result<void> DoMemsetTensor(const protocol::MemsetTensorRequest& request) = 0;
-    // Copy a tensor's data into another tensor of the same shape and type.
-    virtual wire::Result<protocol::CopyTensorReply> DoCopyTensor(const protocol::CopyTensorRequest& request) = 0;
+    // Copy a tensor's data into another tensor of the same type, shape and strides that it does not overlap.
+    virtual wire::Result<void> DoCopyTensor(const protocol::CopyTensorRequest& request) = 0;
     // Make this ring a stream: a ggml_backend_t of a device.
     virtual wire::Result<void> DoOpenStream(const protocol::OpenStreamRequest& request) = 0;
-    // Compute a graph on this stream and wait for it.
-    virtual wire::Result<protocol::ComputeGraphReply> DoComputeGraph(const protocol::ComputeGraphRequest& request) = 0;
+    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+    virtual wire::Result<void> DoDefineGraph(const protocol::DefineGraphRequest& request) = 0;
+    // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
+    virtual wire::Result<void> DoEditGraph(const protocol::EditGraphRequest& request) = 0;
+    // Compute a graph.
+    virtual wire::Result<void> DoRunGraph(const protocol::RunGraphRequest& request) = 0;
+    // Forget a graph. Freeing a buffer makes the graphs that name it useless, but does not drop them.
+    virtual wire::Result<void> DoDropGraph(const protocol::DropGraphRequest& request) = 0;
+    // Go on when another ring of the context has done a request.
+    virtual wire::Result<void> DoAwaitRing(const protocol::AwaitRingRequest& request) = 0;
 };
 
 // Decodes the request, has it carried out and encodes the reply.
 wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
                             std::span<const std::byte> request, wire::Writer& reply);
+
+// Whether the guest gets no reply to it unless it fails.
+bool is_queued(uint32_t command);
 
 // For messages; "unknown" where there is no such command.
 std::string_view command_name(uint32_t command);

@@ -24,7 +24,18 @@ Result<ValidTensor> TensorValidator::check(const protocol::Tensor& tensor,
     TRY(translate_op(tensor, valid));
     std::memcpy(valid.name.data(), tensor.name.data(), valid.name.size() - 1);
     if (placement == Placement::kRequired)
-        TRY(place(tensor, valid));
+        TRY(place({tensor.buffer, tensor.data_offset}, valid));
+    return valid;
+}
+
+Result<ValidTensor> TensorValidator::check(const protocol::TensorData& tensor) const {
+    ValidTensor valid;
+    valid.type = TRY(vocabulary_.type(tensor.type));
+    valid.op = vocabulary_.leaf_op();
+    valid.ne = tensor.ne;
+    valid.nb = tensor.nb;
+    valid.extent = TRY(extent(vocabulary_.traits(valid.type), tensor.ne, tensor.nb));
+    TRY(place({tensor.buffer, tensor.data_offset}, valid));
     return valid;
 }
 
@@ -41,19 +52,19 @@ Result<void> TensorValidator::translate_op(const protocol::Tensor& tensor,
     return {};
 }
 
-Result<void> TensorValidator::place(const protocol::Tensor& tensor, ValidTensor& valid) const {
-    if (tensor.buffer.generation == 0) {
+Result<void> TensorValidator::place(const Place& place, ValidTensor& valid) const {
+    if (place.buffer.generation == 0) {
         if (valid.extent != 0)
             return wire::fail(Fault::kPeer, "a tensor of {} bytes without a buffer", valid.extent);
         return {};
     }
-    const uint64_t size = TRY(buffers_.size_of(tensor.buffer));
+    const uint64_t size = TRY(buffers_.size_of(place.buffer));
     // CVE-2024-42478, CVE-2024-42479: nothing outside the buffer, whatever the sum wraps to.
-    if (tensor.data_offset > size || valid.extent > size - tensor.data_offset)
-        return wire::fail(Fault::kPeer, "bytes {}+{} lie outside a buffer of {}",
-                          tensor.data_offset, valid.extent, size);
-    TRY(check_unused_strides(tensor.ne, tensor.nb, size));
-    valid.place = Place{tensor.buffer, tensor.data_offset};
+    if (place.offset > size || valid.extent > size - place.offset)
+        return wire::fail(Fault::kPeer, "bytes {}+{} lie outside a buffer of {}", place.offset,
+                          valid.extent, size);
+    TRY(check_unused_strides(valid.ne, valid.nb, size));
+    valid.place = place;
     return {};
 }
 

@@ -52,11 +52,14 @@ class TensorValidator {
     // do.
     Result<ValidTensor> check(const protocol::Tensor& tensor, Placement placement) const;
 
+    // The same for a tensor of which only the data counts; its place is required.
+    Result<ValidTensor> check(const protocol::TensorData& tensor) const;
+
     const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
     Result<void> translate_op(const protocol::Tensor& tensor, ValidTensor& valid) const;
-    Result<void> place(const protocol::Tensor& tensor, ValidTensor& valid) const;
+    Result<void> place(const Place& place, ValidTensor& valid) const;
 
     const Vocabulary& vocabulary_;
     BufferSizes& buffers_;

@@ -39,25 +39,22 @@ wire::Result<protocol::AllocBufferReply> CommandStubs::alloc_buffer(const protoc
     return wire::decode_whole<protocol::AllocBufferReply>(TRY(call(protocol::Command::kAllocBuffer, writer.bytes())));
 }
 
-wire::Result<void> CommandStubs::free_buffer(const protocol::FreeBufferRequest& request) {
+wire::Result<uint64_t> CommandStubs::free_buffer(const protocol::FreeBufferRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kFreeBuffer, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kFreeBuffer, writer.bytes());
 }
 
-wire::Result<void> CommandStubs::clear_buffer(const protocol::ClearBufferRequest& request) {
+wire::Result<uint64_t> CommandStubs::clear_buffer(const protocol::ClearBufferRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kClearBuffer, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kClearBuffer, writer.bytes());
 }
 
-wire::Result<void> CommandStubs::set_buffer_usage(const protocol::SetBufferUsageRequest& request) {
+wire::Result<uint64_t> CommandStubs::set_buffer_usage(const protocol::SetBufferUsageRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kSetBufferUsage, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kSetBufferUsage, writer.bytes());
 }
 
 wire::Result<void> CommandStubs::init_tensor(const protocol::InitTensorRequest& request) {
@@ -67,31 +64,28 @@ wire::Result<void> CommandStubs::init_tensor(const protocol::InitTensorRequest& 
     return {};
 }
 
-wire::Result<void> CommandStubs::set_tensor(const protocol::SetTensorRequest& request) {
+wire::Result<uint64_t> CommandStubs::set_tensor(const protocol::SetTensorRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kSetTensor, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kSetTensor, writer.bytes());
 }
 
-wire::Result<void> CommandStubs::get_tensor(const protocol::GetTensorRequest& request) {
+wire::Result<uint64_t> CommandStubs::get_tensor(const protocol::GetTensorRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kGetTensor, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kGetTensor, writer.bytes());
 }
 
-wire::Result<void> CommandStubs::memset_tensor(const protocol::MemsetTensorRequest& request) {
+wire::Result<uint64_t> CommandStubs::memset_tensor(const protocol::MemsetTensorRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kMemsetTensor, writer.bytes()));
-    return {};
+    return queue(protocol::Command::kMemsetTensor, writer.bytes());
 }
 
-wire::Result<protocol::CopyTensorReply> CommandStubs::copy_tensor(const protocol::CopyTensorRequest& request) {
+wire::Result<uint64_t> CommandStubs::copy_tensor(const protocol::CopyTensorRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    return wire::decode_whole<protocol::CopyTensorReply>(TRY(call(protocol::Command::kCopyTensor, writer.bytes())));
+    return queue(protocol::Command::kCopyTensor, writer.bytes());
 }
 
 wire::Result<void> CommandStubs::open_stream(const protocol::OpenStreamRequest& request) {
@@ -101,10 +95,34 @@ wire::Result<void> CommandStubs::open_stream(const protocol::OpenStreamRequest& 
     return {};
 }
 
-wire::Result<protocol::ComputeGraphReply> CommandStubs::compute_graph(const protocol::ComputeGraphRequest& request) {
+wire::Result<uint64_t> CommandStubs::define_graph(const protocol::DefineGraphRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    return wire::decode_whole<protocol::ComputeGraphReply>(TRY(call(protocol::Command::kComputeGraph, writer.bytes())));
+    return queue(protocol::Command::kDefineGraph, writer.bytes());
+}
+
+wire::Result<uint64_t> CommandStubs::edit_graph(const protocol::EditGraphRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kEditGraph, writer.bytes());
+}
+
+wire::Result<uint64_t> CommandStubs::run_graph(const protocol::RunGraphRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kRunGraph, writer.bytes());
+}
+
+wire::Result<uint64_t> CommandStubs::drop_graph(const protocol::DropGraphRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kDropGraph, writer.bytes());
+}
+
+wire::Result<uint64_t> CommandStubs::await_ring(const protocol::AwaitRingRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kAwaitRing, writer.bytes());
 }
 
 }  // namespace virtgpu::frontend

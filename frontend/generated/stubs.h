@@ -6,9 +6,9 @@
 namespace virtgpu::frontend {
 
 // One function per level 2 command; how a request gets to the host and its reply back is the
-// subclass's business.
+// subclass's business. Those of queued commands do not wait and return the request's sequence number.
 class CommandStubs {
-   public:
+ public:
     virtual ~CommandStubs() = default;
 
     // First command of a context. Numbers are compared by name, so that both sides may have different ggml versions.
@@ -24,27 +24,38 @@ class CommandStubs {
     // Allocate a buffer of the device's default buffer type.
     wire::Result<protocol::AllocBufferReply> alloc_buffer(const protocol::AllocBufferRequest& request);
     // Free a buffer.
-    wire::Result<void> free_buffer(const protocol::FreeBufferRequest& request);
+    wire::Result<uint64_t> free_buffer(const protocol::FreeBufferRequest& request);
     // Set every byte of a buffer.
-    wire::Result<void> clear_buffer(const protocol::ClearBufferRequest& request);
+    wire::Result<uint64_t> clear_buffer(const protocol::ClearBufferRequest& request);
     // What the buffer is for; backends treat weights differently.
-    wire::Result<void> set_buffer_usage(const protocol::SetBufferUsageRequest& request);
+    wire::Result<uint64_t> set_buffer_usage(const protocol::SetBufferUsageRequest& request);
     // Let the backend prepare a tensor that was placed in a buffer.
     wire::Result<void> init_tensor(const protocol::InitTensorRequest& request);
     // Write bytes of a tensor.
-    wire::Result<void> set_tensor(const protocol::SetTensorRequest& request);
+    wire::Result<uint64_t> set_tensor(const protocol::SetTensorRequest& request);
     // Read bytes of a tensor.
-    wire::Result<void> get_tensor(const protocol::GetTensorRequest& request);
+    wire::Result<uint64_t> get_tensor(const protocol::GetTensorRequest& request);
     // Set bytes of a tensor to one value.
-    wire::Result<void> memset_tensor(const protocol::MemsetTensorRequest& request);
-    // Copy a tensor's data into another tensor of the same shape and type.
-    wire::Result<protocol::CopyTensorReply> copy_tensor(const protocol::CopyTensorRequest& request);
+    wire::Result<uint64_t> memset_tensor(const protocol::MemsetTensorRequest& request);
+    // Copy a tensor's data into another tensor of the same type, shape and strides that it does not overlap.
+    wire::Result<uint64_t> copy_tensor(const protocol::CopyTensorRequest& request);
     // Make this ring a stream: a ggml_backend_t of a device.
     wire::Result<void> open_stream(const protocol::OpenStreamRequest& request);
-    // Compute a graph on this stream and wait for it.
-    wire::Result<protocol::ComputeGraphReply> compute_graph(const protocol::ComputeGraphRequest& request);
+    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+    wire::Result<uint64_t> define_graph(const protocol::DefineGraphRequest& request);
+    // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
+    wire::Result<uint64_t> edit_graph(const protocol::EditGraphRequest& request);
+    // Compute a graph.
+    wire::Result<uint64_t> run_graph(const protocol::RunGraphRequest& request);
+    // Forget a graph. Freeing a buffer makes the graphs that name it useless, but does not drop them.
+    wire::Result<uint64_t> drop_graph(const protocol::DropGraphRequest& request);
+    // Go on when another ring of the context has done a request.
+    wire::Result<uint64_t> await_ring(const protocol::AwaitRingRequest& request);
 
-   protected:
+ protected:
+    // Sends the request and does not wait. Returns its sequence number.
+    virtual wire::Result<uint64_t> queue(protocol::Command command,
+                                         std::span<const std::byte> request) = 0;
     // Sends the request and waits for the reply's payload. A status other than OK is an error:
     // REFUSED is Fault::kRefused, everything else Fault::kLost.
     virtual wire::Result<std::vector<std::byte>> call(protocol::Command command,

@@ -1,7 +1,10 @@
 #include "frontend/plugin/stream_table.h"
 
+#include <cstring>
+
 #include "frontend/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
+#include "frontend/plugin/buffer_table.h"
 
 namespace virtgpu::frontend {
 
@@ -36,19 +39,84 @@ void free_backend(ggml_backend_t backend) {
     });
 }
 
-// Every call waits for the host, so nothing is ever pending.
-void synchronize(ggml_backend_t /*backend*/) {}
+// The stream of the same connection behind a backend; null when it is none of ours.
+RemoteStream* stream_of(ggml_backend_t backend) {
+    return backend->iface.get_name == get_name ? object(backend).remote.get() : nullptr;
+}
+
+// What a refused transfer leaves behind is wrong data, and ggml is not told: a lost connection says
+// it with the next call.
+template <typename Function>
+bool transfer(ggml_backend_t backend, Function function) {
+    return attempt(log_of(backend), [&]() -> wire::Result<void> {
+        auto result = function(*object(backend).remote);
+        if (!result && result.error().fault() != wire::Fault::kLost)
+            return object(backend).device.connection().health().lose("a transfer failed: " +
+                                                                     result.error().message());
+        return result;
+    });
+}
+
+wire::Result<RemoteBuffer*> buffer_of(const ggml_tensor& tensor) {
+    ggml_backend_buffer_t const buffer = tensor.view_src ? tensor.view_src->buffer : tensor.buffer;
+    RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
+    if (remote == nullptr)
+        return wire::fail(wire::Fault::kRefused, "tensor '{}' is not in a buffer of ours",
+                          tensor.name);
+    TRY(remote->update_usage(buffer->usage));
+    return remote;
+}
+
+void set_tensor_async(ggml_backend_t backend, ggml_tensor* tensor, const void* data, size_t offset,
+                      size_t size) {
+    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+        return stream.set_tensor(*TRY(buffer_of(*tensor)), *tensor, offset,
+                                 {static_cast<const std::byte*>(data), size});
+    });
+}
+
+void get_tensor_async(ggml_backend_t backend, const ggml_tensor* tensor, void* data, size_t offset,
+                      size_t size) {
+    const bool asked = transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+        return stream.get_tensor(*TRY(buffer_of(*tensor)), *tensor, offset,
+                                 {static_cast<std::byte*>(data), size});
+    });
+    if (!asked)
+        std::memset(data, 0, size);
+}
+
+bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
+                      const ggml_tensor* from, ggml_tensor* to) {
+    RemoteStream* const source = stream_of(from_backend);
+    RemoteStream* const reader = stream_of(to_backend);
+    if (source == nullptr || reader == nullptr || &source->connection() != &reader->connection())
+        return false;
+    return at_boundary(log_of(to_backend), false, [&] {
+        const auto source_buffer = buffer_of(*from);
+        const auto destination_buffer = buffer_of(*to);
+        if (!source_buffer || !destination_buffer)
+            return false;
+        const auto copied =
+            source->copy_tensor(*reader, **source_buffer, *from, **destination_buffer, *to);
+        return copied && *copied;
+    });
+}
+
+void synchronize(ggml_backend_t backend) {
+    // What fails loses the connection, which logs it.
+    attempt(log_of(backend), [&] { return object(backend).remote->finish(); });
+}
 
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     wire::Log& log = log_of(backend);
     return at_boundary(log, GGML_STATUS_FAILED, [&] {
-        const auto status = object(backend).remote->compute(*graph);
-        if (status)
-            return static_cast<ggml_status>(*status);
+        const auto queued = object(backend).remote->compute(*graph);
+        if (queued)
+            return GGML_STATUS_SUCCESS;
         // What makes a connection lost was logged when it happened.
-        if (status.error().fault() != wire::Fault::kLost)
+        if (queued.error().fault() != wire::Fault::kLost)
             log.error("{} did not compute a graph: {}", get_name(backend),
-                      status.error().message());
+                      queued.error().message());
         return GGML_STATUS_FAILED;
     });
 }
@@ -67,6 +135,9 @@ ggml_backend_t make_ggml_backend(RemoteDevice& device, ggml_backend_dev_t ggml_d
         backend->guid = &guid;
         backend->iface.get_name = get_name;
         backend->iface.free = free_backend;
+        backend->iface.set_tensor_async = set_tensor_async;
+        backend->iface.get_tensor_async = get_tensor_async;
+        backend->iface.cpy_tensor_async = cpy_tensor_async;
         backend->iface.synchronize = synchronize;
         backend->iface.graph_compute = graph_compute;
         backend->device = ggml_device;

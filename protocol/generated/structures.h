@@ -121,12 +121,42 @@ struct GraphTensor {
     bool operator==(const GraphTensor&) const = default;
 };
 
+// Where the data of a tensor is, and how it lies there.
+struct TensorData {
+    static constexpr size_t kEncodedBytes = 84;
+
+    uint32_t type{};  // The guest's number of the ggml_type; HELLO gave its name.
+    std::array<int64_t, 4> ne{};  // Elements per dimension.
+    std::array<uint64_t, 4> nb{};  // Stride in bytes per dimension.
+    Handle buffer;  // Buffer that holds the data.
+    uint64_t data_offset{};  // First byte of the data in the buffer.
+
+    bool operator==(const TensorData&) const = default;
+};
+
 // A graph to compute. Nodes are computed in their order; tensors that are no nodes are leaves.
 struct Graph {
     std::vector<GraphTensor> tensors;  // All tensors, sources first.
     std::vector<uint32_t> nodes;  // Positions of the nodes in `tensors`.
 
     bool operator==(const Graph&) const = default;
+};
+
+// What a tensor of a graph becomes.
+struct GraphChange {
+    static constexpr size_t kEncodedBytes = 280;
+
+    uint32_t position{};  // Position in `tensors`.
+    GraphTensor tensor;  // The tensor now.
+
+    bool operator==(const GraphChange&) const = default;
+};
+
+// What differs from a graph that the host has. The nodes stay the same.
+struct GraphEdit {
+    std::vector<GraphChange> changes;  // By position, ascending.
+
+    bool operator==(const GraphEdit&) const = default;
 };
 
 // A buffer type of a device.
@@ -176,7 +206,7 @@ struct RequestHeader {
     static constexpr size_t kSize = 16;
     static constexpr size_t kSizeField = 0;  // u32, written by the guest. Bytes of the record with this header. The next record starts at the next multiple of 8.
     static constexpr size_t kCommand = 4;  // u32, written by the guest. Command id.
-    static constexpr size_t kAfter = 8;  // u64, written by the guest. Requests of ring 0 that must be done before; 0 for none.
+    static constexpr size_t kAfter = 8;  // u64, written by the guest. Requests of ring 0, sent already, that must be done before; 0 for none.
 };
 
 // Before each reply in a ring.
@@ -226,7 +256,11 @@ enum class Command : uint32_t {
     kMemsetTensor = 13,
     kCopyTensor = 14,
     kOpenStream = 16,
-    kComputeGraph = 17,
+    kDefineGraph = 18,
+    kEditGraph = 19,
+    kRunGraph = 20,
+    kDropGraph = 21,
+    kAwaitRing = 22,
 };
 
 // Container socket.
@@ -338,6 +372,9 @@ struct HelloReply {
     std::string host;  // Version of the host.
     std::string ggml;  // Version of the host's ggml.
     std::vector<DeviceInfo> devices;  // What the host offers.
+    uint32_t polling{};  // Microseconds that a guest may poll for a completion before it sleeps; 0 where every processor computes.
+    uint32_t max_graphs{};  // Graphs that a stream may have defined.
+    uint32_t max_tensors{};  // Tensors in all graphs that a stream may have defined.
 
     bool operator==(const HelloReply&) const = default;
 };
@@ -469,9 +506,9 @@ struct InitTensorRequest {
 
 // Write bytes of a tensor.
 struct SetTensorRequest {
-    static constexpr size_t kEncodedBytes = 248;
+    static constexpr size_t kEncodedBytes = 112;
 
-    Tensor tensor;  // The tensor.
+    TensorData tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     RegionSpan data;  // The bytes.
 
@@ -480,9 +517,9 @@ struct SetTensorRequest {
 
 // Read bytes of a tensor.
 struct GetTensorRequest {
-    static constexpr size_t kEncodedBytes = 248;
+    static constexpr size_t kEncodedBytes = 112;
 
-    Tensor tensor;  // The tensor.
+    TensorData tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     RegionSpan data;  // Where the bytes go.
 
@@ -491,9 +528,9 @@ struct GetTensorRequest {
 
 // Set bytes of a tensor to one value.
 struct MemsetTensorRequest {
-    static constexpr size_t kEncodedBytes = 240;
+    static constexpr size_t kEncodedBytes = 104;
 
-    Tensor tensor;  // The tensor.
+    TensorData tensor;  // The tensor.
     uint64_t offset{};  // First byte in the tensor's data.
     uint64_t size{};  // Bytes.
     uint32_t value{};  // The byte.
@@ -501,23 +538,14 @@ struct MemsetTensorRequest {
     bool operator==(const MemsetTensorRequest&) const = default;
 };
 
-// Copy a tensor's data into another tensor of the same shape and type.
+// Copy a tensor's data into another tensor of the same type, shape and strides that it does not overlap.
 struct CopyTensorRequest {
-    static constexpr size_t kEncodedBytes = 440;
+    static constexpr size_t kEncodedBytes = 168;
 
-    Tensor source;  // From.
-    Tensor destination;  // To.
+    TensorData source;  // From.
+    TensorData destination;  // To.
 
     bool operator==(const CopyTensorRequest&) const = default;
-};
-
-// Copy a tensor's data into another tensor of the same shape and type.
-struct CopyTensorReply {
-    static constexpr size_t kEncodedBytes = 4;
-
-    bool copied{};  // False: the guest must copy through its own memory.
-
-    bool operator==(const CopyTensorReply&) const = default;
 };
 
 // Make this ring a stream: a ggml_backend_t of a device.
@@ -529,22 +557,52 @@ struct OpenStreamRequest {
     bool operator==(const OpenStreamRequest&) const = default;
 };
 
-// Compute a graph on this stream and wait for it.
-struct ComputeGraphRequest {
-    static constexpr size_t kEncodedBytes = 20;
+// Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+struct DefineGraphRequest {
+    static constexpr size_t kEncodedBytes = 24;
 
-    RegionSpan graph;  // An encoded Graph, copied out by the host before it is decoded.
+    uint32_t graph{};  // The guest's number for it, not in use on this stream.
+    RegionSpan encoded;  // An encoded Graph, copied out by the host before it is decoded.
 
-    bool operator==(const ComputeGraphRequest&) const = default;
+    bool operator==(const DefineGraphRequest&) const = default;
 };
 
-// Compute a graph on this stream and wait for it.
-struct ComputeGraphReply {
+// Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
+struct EditGraphRequest {
+    static constexpr size_t kEncodedBytes = 24;
+
+    uint32_t graph{};  // Its number.
+    RegionSpan encoded;  // An encoded GraphEdit, copied out by the host before it is decoded.
+
+    bool operator==(const EditGraphRequest&) const = default;
+};
+
+// Compute a graph.
+struct RunGraphRequest {
     static constexpr size_t kEncodedBytes = 4;
 
-    GraphStatus status{};  // Outcome.
+    uint32_t graph{};  // Its number.
 
-    bool operator==(const ComputeGraphReply&) const = default;
+    bool operator==(const RunGraphRequest&) const = default;
+};
+
+// Forget a graph. Freeing a buffer makes the graphs that name it useless, but does not drop them.
+struct DropGraphRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
+    uint32_t graph{};  // Its number.
+
+    bool operator==(const DropGraphRequest&) const = default;
+};
+
+// Go on when another ring of the context has done a request.
+struct AwaitRingRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
+    uint32_t ring{};  // The other ring.
+    uint64_t sequence{};  // Sequence number of the request.
+
+    bool operator==(const AwaitRingRequest&) const = default;
 };
 
 // Make a region. With the reply: the sealed memfd.

@@ -42,6 +42,7 @@ class Command:
     request: Struct | None
     reply: Struct | None
     type: int = 0              # level 1 only
+    queued: bool = False       # level 2 only: has no reply
 
     @property
     def camel(self) -> str:
@@ -133,8 +134,11 @@ class Protocol:
             base = prefix + camel(name)
             structs = {part: self._struct(base + part.capitalize(), entry["doc"], entry[part])
                        if part in entry else None for part in ("request", "reply")}
+            queued = entry.get("queued", False)
+            if queued and structs["reply"]:
+                raise DefinitionError(f"{name} is queued and has a reply")
             commands.append(Command(name, entry.get("id", 0), entry["doc"], structs["request"],
-                                    structs["reply"], entry.get("type", 0)))
+                                    structs["reply"], entry.get("type", 0), queued))
         return commands
 
     @staticmethod

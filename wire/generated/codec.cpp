@@ -143,6 +143,34 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::TensorData& value) {
+    store_number(to + 0, value.type);
+    std::memcpy(to + 4, value.ne.data(), 32);
+    std::memcpy(to + 36, value.nb.data(), 32);
+    store(to + 68, value.buffer);
+    store_number(to + 76, value.data_offset);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::TensorData& value) {
+    value.type = load_number<uint32_t>(from + 0);
+    std::memcpy(value.ne.data(), from + 4, 32);
+    std::memcpy(value.nb.data(), from + 36, 32);
+    TRY(load(from + 68, value.buffer));
+    value.data_offset = load_number<uint64_t>(from + 76);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::GraphChange& value) {
+    store_number(to + 0, value.position);
+    store(to + 4, value.tensor);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GraphChange& value) {
+    value.position = load_number<uint32_t>(from + 0);
+    TRY(load(from + 4, value.tensor));
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirHandshakeRequest& value) {
     store_number(to + 0, value.major);
     store_number(to + 4, value.minor);
@@ -322,65 +350,53 @@ void store_number(std::byte* to, T value) {
 
 [[maybe_unused]] void store(std::byte* to, const protocol::SetTensorRequest& value) {
     store(to + 0, value.tensor);
-    store_number(to + 220, value.offset);
-    store(to + 228, value.data);
+    store_number(to + 84, value.offset);
+    store(to + 92, value.data);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::SetTensorRequest& value) {
     TRY(load(from + 0, value.tensor));
-    value.offset = load_number<uint64_t>(from + 220);
-    TRY(load(from + 228, value.data));
+    value.offset = load_number<uint64_t>(from + 84);
+    TRY(load(from + 92, value.data));
     return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GetTensorRequest& value) {
     store(to + 0, value.tensor);
-    store_number(to + 220, value.offset);
-    store(to + 228, value.data);
+    store_number(to + 84, value.offset);
+    store(to + 92, value.data);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::GetTensorRequest& value) {
     TRY(load(from + 0, value.tensor));
-    value.offset = load_number<uint64_t>(from + 220);
-    TRY(load(from + 228, value.data));
+    value.offset = load_number<uint64_t>(from + 84);
+    TRY(load(from + 92, value.data));
     return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::MemsetTensorRequest& value) {
     store(to + 0, value.tensor);
-    store_number(to + 220, value.offset);
-    store_number(to + 228, value.size);
-    store_number(to + 236, value.value);
+    store_number(to + 84, value.offset);
+    store_number(to + 92, value.size);
+    store_number(to + 100, value.value);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::MemsetTensorRequest& value) {
     TRY(load(from + 0, value.tensor));
-    value.offset = load_number<uint64_t>(from + 220);
-    value.size = load_number<uint64_t>(from + 228);
-    value.value = load_number<uint32_t>(from + 236);
+    value.offset = load_number<uint64_t>(from + 84);
+    value.size = load_number<uint64_t>(from + 92);
+    value.value = load_number<uint32_t>(from + 100);
     return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::CopyTensorRequest& value) {
     store(to + 0, value.source);
-    store(to + 220, value.destination);
+    store(to + 84, value.destination);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::CopyTensorRequest& value) {
     TRY(load(from + 0, value.source));
-    TRY(load(from + 220, value.destination));
-    return {};
-}
-
-[[maybe_unused]] void store(std::byte* to, const protocol::CopyTensorReply& value) {
-    store_number<uint32_t>(to + 0, value.copied ? 1 : 0);
-}
-
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::CopyTensorReply& value) {
-    const auto copied = load_number<uint32_t>(from + 0);
-    if (copied > 1)
-        return fail(Fault::kPeer, "CopyTensorReply.copied is {}, neither 0 nor 1", copied);
-    value.copied = copied == 1;
+    TRY(load(from + 84, value.destination));
     return {};
 }
 
@@ -393,21 +409,54 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
-[[maybe_unused]] void store(std::byte* to, const protocol::ComputeGraphRequest& value) {
-    store(to + 0, value.graph);
+[[maybe_unused]] void store(std::byte* to, const protocol::DefineGraphRequest& value) {
+    store_number(to + 0, value.graph);
+    store(to + 4, value.encoded);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ComputeGraphRequest& value) {
-    TRY(load(from + 0, value.graph));
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::DefineGraphRequest& value) {
+    value.graph = load_number<uint32_t>(from + 0);
+    TRY(load(from + 4, value.encoded));
     return {};
 }
 
-[[maybe_unused]] void store(std::byte* to, const protocol::ComputeGraphReply& value) {
-    store_number(to + 0, static_cast<int32_t>(value.status));
+[[maybe_unused]] void store(std::byte* to, const protocol::EditGraphRequest& value) {
+    store_number(to + 0, value.graph);
+    store(to + 4, value.encoded);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ComputeGraphReply& value) {
-    value.status = TRY(to_GraphStatus(load_number<int32_t>(from + 0)));
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::EditGraphRequest& value) {
+    value.graph = load_number<uint32_t>(from + 0);
+    TRY(load(from + 4, value.encoded));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::RunGraphRequest& value) {
+    store_number(to + 0, value.graph);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::RunGraphRequest& value) {
+    value.graph = load_number<uint32_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::DropGraphRequest& value) {
+    store_number(to + 0, value.graph);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::DropGraphRequest& value) {
+    value.graph = load_number<uint32_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::AwaitRingRequest& value) {
+    store_number(to + 0, value.ring);
+    store_number(to + 4, value.sequence);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AwaitRingRequest& value) {
+    value.ring = load_number<uint32_t>(from + 0);
+    value.sequence = load_number<uint64_t>(from + 4);
     return {};
 }
 
@@ -604,6 +653,18 @@ Result<protocol::GraphTensor> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::TensorData& value) {
+    store(writer.extend(84), value);
+    return {};
+}
+
+template <>
+Result<protocol::TensorData> decode(Reader& reader) {
+    protocol::TensorData value;
+    TRY(load(TRY(reader.take(84)).data(), value));
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::Graph& value) {
     TRY(writer.count(value.tensors.size(), protocol::kMaxGraphTensors));
     std::byte* tensors_bytes = writer.extend(value.tensors.size() * 276);
@@ -632,6 +693,41 @@ Result<protocol::Graph> decode(Reader& reader) {
     const auto nodes_bytes = TRY(reader.take(value.nodes.size() * 4));
     if (!nodes_bytes.empty())
         std::memcpy(value.nodes.data(), nodes_bytes.data(), nodes_bytes.size());
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::GraphChange& value) {
+    store(writer.extend(280), value);
+    return {};
+}
+
+template <>
+Result<protocol::GraphChange> decode(Reader& reader) {
+    protocol::GraphChange value;
+    TRY(load(TRY(reader.take(280)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::GraphEdit& value) {
+    TRY(writer.count(value.changes.size(), protocol::kMaxGraphTensors));
+    std::byte* changes_bytes = writer.extend(value.changes.size() * 280);
+    for (const auto& element : value.changes) {
+        store(changes_bytes, element);
+        changes_bytes += 280;
+    }
+    return {};
+}
+
+template <>
+Result<protocol::GraphEdit> decode(Reader& reader) {
+    protocol::GraphEdit value;
+    value.changes.resize(TRY(reader.count(protocol::kMaxGraphTensors, 280)));
+    const std::byte* changes_bytes =
+        TRY(reader.take(value.changes.size() * 280)).data();
+    for (auto& element : value.changes) {
+        TRY(load(changes_bytes, element));
+        changes_bytes += 280;
+    }
     return value;
 }
 
@@ -820,6 +916,9 @@ Result<void> encode(Writer& writer, const protocol::HelloReply& value) {
     TRY(writer.count(value.devices.size(), protocol::kMaxDevices));
     for (const auto& element : value.devices)
         TRY(encode(writer, element));
+    writer.number(value.polling);
+    writer.number(value.max_graphs);
+    writer.number(value.max_tensors);
     return {};
 }
 
@@ -832,6 +931,9 @@ Result<protocol::HelloReply> decode(Reader& reader) {
     value.devices.resize(TRY(reader.count(protocol::kMaxDevices, 52)));
     for (auto& element : value.devices)
         element = TRY(decode<protocol::DeviceInfo>(reader));
+    value.polling = TRY(reader.number<uint32_t>());
+    value.max_graphs = TRY(reader.number<uint32_t>());
+    value.max_tensors = TRY(reader.number<uint32_t>());
     return value;
 }
 
@@ -1054,62 +1156,50 @@ Result<protocol::InitTensorRequest> decode(Reader& reader) {
 }
 
 Result<void> encode(Writer& writer, const protocol::SetTensorRequest& value) {
-    store(writer.extend(248), value);
+    store(writer.extend(112), value);
     return {};
 }
 
 template <>
 Result<protocol::SetTensorRequest> decode(Reader& reader) {
     protocol::SetTensorRequest value;
-    TRY(load(TRY(reader.take(248)).data(), value));
+    TRY(load(TRY(reader.take(112)).data(), value));
     return value;
 }
 
 Result<void> encode(Writer& writer, const protocol::GetTensorRequest& value) {
-    store(writer.extend(248), value);
+    store(writer.extend(112), value);
     return {};
 }
 
 template <>
 Result<protocol::GetTensorRequest> decode(Reader& reader) {
     protocol::GetTensorRequest value;
-    TRY(load(TRY(reader.take(248)).data(), value));
+    TRY(load(TRY(reader.take(112)).data(), value));
     return value;
 }
 
 Result<void> encode(Writer& writer, const protocol::MemsetTensorRequest& value) {
-    store(writer.extend(240), value);
+    store(writer.extend(104), value);
     return {};
 }
 
 template <>
 Result<protocol::MemsetTensorRequest> decode(Reader& reader) {
     protocol::MemsetTensorRequest value;
-    TRY(load(TRY(reader.take(240)).data(), value));
+    TRY(load(TRY(reader.take(104)).data(), value));
     return value;
 }
 
 Result<void> encode(Writer& writer, const protocol::CopyTensorRequest& value) {
-    store(writer.extend(440), value);
+    store(writer.extend(168), value);
     return {};
 }
 
 template <>
 Result<protocol::CopyTensorRequest> decode(Reader& reader) {
     protocol::CopyTensorRequest value;
-    TRY(load(TRY(reader.take(440)).data(), value));
-    return value;
-}
-
-Result<void> encode(Writer& writer, const protocol::CopyTensorReply& value) {
-    store(writer.extend(4), value);
-    return {};
-}
-
-template <>
-Result<protocol::CopyTensorReply> decode(Reader& reader) {
-    protocol::CopyTensorReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    TRY(load(TRY(reader.take(168)).data(), value));
     return value;
 }
 
@@ -1125,27 +1215,63 @@ Result<protocol::OpenStreamRequest> decode(Reader& reader) {
     return value;
 }
 
-Result<void> encode(Writer& writer, const protocol::ComputeGraphRequest& value) {
-    store(writer.extend(20), value);
+Result<void> encode(Writer& writer, const protocol::DefineGraphRequest& value) {
+    store(writer.extend(24), value);
     return {};
 }
 
 template <>
-Result<protocol::ComputeGraphRequest> decode(Reader& reader) {
-    protocol::ComputeGraphRequest value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+Result<protocol::DefineGraphRequest> decode(Reader& reader) {
+    protocol::DefineGraphRequest value;
+    TRY(load(TRY(reader.take(24)).data(), value));
     return value;
 }
 
-Result<void> encode(Writer& writer, const protocol::ComputeGraphReply& value) {
+Result<void> encode(Writer& writer, const protocol::EditGraphRequest& value) {
+    store(writer.extend(24), value);
+    return {};
+}
+
+template <>
+Result<protocol::EditGraphRequest> decode(Reader& reader) {
+    protocol::EditGraphRequest value;
+    TRY(load(TRY(reader.take(24)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::RunGraphRequest& value) {
     store(writer.extend(4), value);
     return {};
 }
 
 template <>
-Result<protocol::ComputeGraphReply> decode(Reader& reader) {
-    protocol::ComputeGraphReply value;
+Result<protocol::RunGraphRequest> decode(Reader& reader) {
+    protocol::RunGraphRequest value;
     TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::DropGraphRequest& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::DropGraphRequest> decode(Reader& reader) {
+    protocol::DropGraphRequest value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::AwaitRingRequest& value) {
+    store(writer.extend(12), value);
+    return {};
+}
+
+template <>
+Result<protocol::AwaitRingRequest> decode(Reader& reader) {
+    protocol::AwaitRingRequest value;
+    TRY(load(TRY(reader.take(12)).data(), value));
     return value;
 }
 

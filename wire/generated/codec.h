@@ -12,7 +12,10 @@ Result<void> encode(Writer& writer, const protocol::Handle& value);
 Result<void> encode(Writer& writer, const protocol::RegionSpan& value);
 Result<void> encode(Writer& writer, const protocol::Tensor& value);
 Result<void> encode(Writer& writer, const protocol::GraphTensor& value);
+Result<void> encode(Writer& writer, const protocol::TensorData& value);
 Result<void> encode(Writer& writer, const protocol::Graph& value);
+Result<void> encode(Writer& writer, const protocol::GraphChange& value);
+Result<void> encode(Writer& writer, const protocol::GraphEdit& value);
 Result<void> encode(Writer& writer, const protocol::BufferTypeInfo& value);
 Result<void> encode(Writer& writer, const protocol::DeviceInfo& value);
 Result<void> encode(Writer& writer, const protocol::Name& value);
@@ -43,10 +46,12 @@ Result<void> encode(Writer& writer, const protocol::SetTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::GetTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::MemsetTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::CopyTensorRequest& value);
-Result<void> encode(Writer& writer, const protocol::CopyTensorReply& value);
 Result<void> encode(Writer& writer, const protocol::OpenStreamRequest& value);
-Result<void> encode(Writer& writer, const protocol::ComputeGraphRequest& value);
-Result<void> encode(Writer& writer, const protocol::ComputeGraphReply& value);
+Result<void> encode(Writer& writer, const protocol::DefineGraphRequest& value);
+Result<void> encode(Writer& writer, const protocol::EditGraphRequest& value);
+Result<void> encode(Writer& writer, const protocol::RunGraphRequest& value);
+Result<void> encode(Writer& writer, const protocol::DropGraphRequest& value);
+Result<void> encode(Writer& writer, const protocol::AwaitRingRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionReply& value);
 Result<void> encode(Writer& writer, const protocol::ContainerDestroyRegionRequest& value);
@@ -75,7 +80,13 @@ Result<protocol::Tensor> decode(Reader& reader);
 template <>
 Result<protocol::GraphTensor> decode(Reader& reader);
 template <>
+Result<protocol::TensorData> decode(Reader& reader);
+template <>
 Result<protocol::Graph> decode(Reader& reader);
+template <>
+Result<protocol::GraphChange> decode(Reader& reader);
+template <>
+Result<protocol::GraphEdit> decode(Reader& reader);
 template <>
 Result<protocol::BufferTypeInfo> decode(Reader& reader);
 template <>
@@ -137,13 +148,17 @@ Result<protocol::MemsetTensorRequest> decode(Reader& reader);
 template <>
 Result<protocol::CopyTensorRequest> decode(Reader& reader);
 template <>
-Result<protocol::CopyTensorReply> decode(Reader& reader);
-template <>
 Result<protocol::OpenStreamRequest> decode(Reader& reader);
 template <>
-Result<protocol::ComputeGraphRequest> decode(Reader& reader);
+Result<protocol::DefineGraphRequest> decode(Reader& reader);
 template <>
-Result<protocol::ComputeGraphReply> decode(Reader& reader);
+Result<protocol::EditGraphRequest> decode(Reader& reader);
+template <>
+Result<protocol::RunGraphRequest> decode(Reader& reader);
+template <>
+Result<protocol::DropGraphRequest> decode(Reader& reader);
+template <>
+Result<protocol::AwaitRingRequest> decode(Reader& reader);
 template <>
 Result<protocol::ContainerCreateRegionRequest> decode(Reader& reader);
 template <>

@@ -1,5 +1,5 @@
 // ggml_cgraph as libggml-base 0.27 lays it out. It is private to ggml and may change any time: only
-// UseCounts includes this, after it has tried out that the layout is right.
+// GraphInternals includes this, after it has tried out that the layout is right.
 #pragma once
 
 #include <ggml.h>

@@ -1,11 +1,11 @@
-#include "frontend/use_counts.h"
+#include "ggml_private/graph_internals.h"
 
 #include <span>
 #include <vector>
 
-#include "frontend/ggml_graph_layout.h"
+#include "ggml_private/graph_layout.h"
 
-namespace virtgpu::frontend {
+namespace virtgpu::ggml_private {
 
 namespace {
 
@@ -47,7 +47,11 @@ class Trial {
                set.size >= kNodes && set.size <= kBytes && inside(set.keys, set.size) &&
                inside(set.used, (set.size + kBitsPerWord - 1) / kBitsPerWord) &&
                inside(graph_->use_counts, set.size) && look_up(*graph_, *a_) == 3 &&
-               look_up(*graph_, *square_) == 1 && look_up(*graph_, *sum_) == 0;
+               look_up(*graph_, *square_) == 1 && look_up(*graph_, *sum_) == 0 &&
+               graph_->order == 0 && graph_->uid == 0 &&
+               // The arrays follow the structure, so this is where it ends.
+               reinterpret_cast<std::byte*>(graph_->nodes) ==
+                   reinterpret_cast<std::byte*>(graph_) + sizeof *graph_;
     }
 
  private:
@@ -72,15 +76,24 @@ class Trial {
 
 }  // namespace
 
-bool UseCounts::layout_is_known() {
+bool GraphInternals::layout_is_known() {
     return Trial().layout_is_as_known();
 }
 
-std::optional<int32_t> UseCounts::of(const ggml_cgraph& graph, const ggml_tensor& node) const {
+std::optional<int32_t> GraphInternals::uses(const ggml_cgraph& graph, const ggml_tensor& node) const {
     // A graph made without a table, as for a single node, has size 0 there.
     if (!available_ || graph.visited_hash_set.size == 0 || graph.use_counts == nullptr)
         return std::nullopt;
     return look_up(graph, node);
 }
 
-}  // namespace virtgpu::frontend
+uint64_t GraphInternals::uid(const ggml_cgraph& graph) const {
+    return available_ ? graph.uid : 0;
+}
+
+void GraphInternals::set_uid(ggml_cgraph& graph, uint64_t uid) const {
+    if (available_)
+        graph.uid = uid;
+}
+
+}  // namespace virtgpu::ggml_private

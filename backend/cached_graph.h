@@ -1,0 +1,47 @@
+// A graph that a guest has defined and may run again and again.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/graph_builder.h"
+#include "backend/memory_account.h"
+#include "protocol/generated/structures.h"
+
+namespace virtgpu::backend {
+
+// Keeps the decoded graph, for edits, and ggml's, for backends that know graphs again by address.
+// Does not keep the buffers: a guest that frees one gets its memory back. For one thread.
+class CachedGraph {
+ public:
+    // Fault::kRefused when the account has no room for it.
+    static Result<std::unique_ptr<CachedGraph>> create(protocol::Graph graph,
+                                                       std::shared_ptr<MemoryAccount> account);
+    ~CachedGraph();
+    CachedGraph(const CachedGraph&) = delete;
+    CachedGraph& operator=(const CachedGraph&) = delete;
+
+    // Fault::kPeer for positions that are not ascending or name no tensor. Needs a new build().
+    Result<void> apply(const protocol::GraphEdit& edit);
+    // Checks everything and makes ggml's graph, at the same addresses as the last time. Fault::kPeer
+    // and kRefused as the validator says; then the graph cannot be run.
+    Result<ggml_cgraph*> build(Session& session, ggml_backend_dev_t device);
+
+    size_t tensors() const { return graph_.tensors.size(); }
+    size_t nodes() const { return graph_.nodes.size(); }
+    ggml_cgraph* built() const { return built_; }
+
+    // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
+    Result<std::vector<std::shared_ptr<Buffer>>> hold_buffers() const;
+
+ private:
+    CachedGraph(protocol::Graph graph, std::shared_ptr<MemoryAccount> account);
+
+    protocol::Graph graph_;
+    const std::shared_ptr<MemoryAccount> account_;
+    GraphBuilder builder_;
+    ggml_cgraph* built_ = nullptr;  // in builder_
+    std::vector<std::weak_ptr<Buffer>> buffers_;
+};
+
+}  // namespace virtgpu::backend

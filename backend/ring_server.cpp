@@ -1,0 +1,182 @@
+#include "backend/ring_server.h"
+
+namespace virtgpu::backend {
+
+namespace {
+
+protocol::Status status_of(Fault fault) {
+    switch (fault) {
+        case Fault::kPeer:
+            return protocol::Status::kMalformed;
+        case Fault::kRefused:
+            return protocol::Status::kRefused;
+        case Fault::kLost:
+        case Fault::kSystem:
+            break;
+    }
+    return protocol::Status::kLost;
+}
+
+Stop never() {
+    return Stop::kNever;
+}
+
+}  // namespace
+
+RingServer::RingServer(wire::HostRing ring, uint32_t number, int threads,
+                       std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
+                       ContextFailed failed)
+    : number_(number),
+      signals_(std::move(signals)),
+      session_(std::move(session)),
+      failed_(std::move(failed)),
+      progress_(std::make_shared<Progress>()),
+      ring_(std::move(ring)),
+      commands_(session_, number, threads) {}
+
+RingServer::~RingServer() {
+    progress_->end();
+}
+
+bool RingServer::serve_all(const StopAsked& stop) {
+    const std::lock_guard lock(mutex_);
+    for (;;) {
+        if (session_->failed() || stop() == Stop::kNow)
+            return false;
+        switch (serve_next(stop)) {
+            case Served::kOne:
+                continue;
+            case Served::kNothing:
+                return true;
+            case Served::kFailed:
+                return false;
+        }
+    }
+}
+
+Result<void> RingServer::serve_until(uint64_t sequence) {
+    if (progress_->reached(sequence))
+        return {};
+    const std::lock_guard lock(mutex_);
+    while (served_ < sequence)
+        switch (serve_next(never)) {
+            case Served::kOne:
+                continue;
+            case Served::kNothing:
+                return wire::fail(Fault::kPeer, "request {} of ring {} was never sent", sequence,
+                                  number_);
+            case Served::kFailed:
+                return wire::fail(Fault::kLost, "ring {} failed", number_);
+        }
+    settle();
+    return {};
+}
+
+RingServer::Served RingServer::serve_next(const StopAsked& stop) {
+    const auto request = ring_.next();
+    if (!request) {
+        fail(served_ + 1, request.error().message());
+        return Served::kFailed;
+    }
+    if (!*request) {
+        settle();
+        return Served::kNothing;
+    }
+    served_ = (*request)->sequence;
+    return carry_out(**request, stop) ? Served::kOne : Served::kFailed;
+}
+
+bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) {
+    ++session_->counters().requests;
+    payload_.clear();
+    auto outcome = wait_after(request);
+    if (outcome)
+        outcome = commands_.carry_out(request, payload_, stop);
+    if (!outcome && outcome.error().fault() == Fault::kPeer) {
+        fail(request.sequence,
+             wire::format("{}: {}", command_name(request.command), outcome.error().message()));
+        return false;
+    }
+    if (const auto answered = answer(request, outcome); !answered) {
+        fail(request.sequence, answered.error().message());
+        return false;
+    }
+    // A device that computes in the background is waited for once, after the last request.
+    if (!commands_.unfinished())
+        complete(request.sequence);
+    return true;
+}
+
+Result<void> RingServer::wait_after(const wire::Request& request) {
+    if (number_ != 0)
+        return session_->serve_ring0(request.after);
+    if (request.after >= request.sequence)
+        return wire::fail(Fault::kPeer, "a request of ring 0 that comes after itself");
+    return {};
+}
+
+Result<void> RingServer::answer(const wire::Request& request, const Result<void>& outcome) {
+    if (outcome && is_queued(request.command))
+        return {};
+    if (outcome)
+        return ring_.reply(request.sequence, protocol::Status::kOk, payload_.bytes());
+    const wire::Error& error = outcome.error();
+    session_->log().debug("context {} ring {}: {}: {}", session_->context(), number_,
+                          command_name(request.command), error.message());
+    payload_.clear();
+    TRY(payload_.string(std::string_view(error.message()).substr(0, protocol::kMaxTextLength),
+                        protocol::kMaxTextLength));
+    return ring_.reply(request.sequence, status_of(error.fault()), payload_.bytes());
+}
+
+// Waits for what the device does in the background and tells the guest.
+void RingServer::settle() {
+    if (completed_ == served_)
+        return;
+    commands_.finish();
+    complete(served_);
+}
+
+void RingServer::break_off(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    fail(served_ + 1, reason);
+}
+
+void RingServer::fail(uint64_t sequence, const std::string& reason) {
+    // The guest may be waiting, so it is told; whether it reads that no longer matters.
+    payload_.clear();
+    const std::string text =
+        wire::format("ring {}: {}", number_, reason).substr(0, protocol::kMaxTextLength);
+    if (payload_.string(text, protocol::kMaxTextLength) &&
+        !ring_.reply(sequence, protocol::Status::kMalformed, payload_.bytes()))
+        session_->log().debug("context {}: no room to say why it failed", session_->context());
+    if (session_->fail())
+        failed_(session_->context(), text);
+    complete(sequence);
+    // The guest may wait for a later request, which is never done.
+    signals_->signal_completion();
+}
+
+void RingServer::complete(uint64_t sequence) {
+    completed_ = sequence;
+    progress_->advance(sequence);
+    if (ring_.complete(sequence))
+        signals_->signal_completion();
+}
+
+bool RingServer::prepare_sleep() {
+    const std::lock_guard lock(mutex_);
+    return ring_.prepare_sleep();
+}
+
+void RingServer::end_sleep() {
+    const std::lock_guard lock(mutex_);
+    ring_.end_sleep();
+}
+
+bool RingServer::has_requests() {
+    const std::lock_guard lock(mutex_);
+    return ring_.has_requests();
+}
+
+}  // namespace virtgpu::backend
