@@ -8,6 +8,7 @@
 
 #include "backend/ggml_vocabulary.h"
 #include "backend/library_folder.h"
+#include "backend/rpc_servers.h"
 
 namespace virtgpu::backend {
 
@@ -60,6 +61,26 @@ Result<ggml_backend_reg_t> load_backend(const std::string& name, const std::stri
         return backend;
     const LibraryFolder libraries = TRY(LibraryFolder::open(folder));
     return load_file(TRY(libraries.best_file(name)));
+}
+
+// What the options name; nothing where they name nothing.
+Result<std::vector<ggml_backend_reg_t>> load_named(const CatalogueOptions& options,
+                                                   const std::string& folder) {
+    for (const std::string& server : options.rpc_servers)
+        TRY(check_endpoint(server));
+    std::vector<ggml_backend_reg_t> backends;
+    for (const std::string& name : options.backends) {
+        if (name == "rpc" && options.rpc_servers.empty())
+            return wire::fail(Fault::kRefused,
+                              "the backend rpc needs servers: add --rpc HOST:PORT,...");
+        backends.push_back(TRY(load_backend(name, folder)));
+    }
+    if (options.rpc_servers.empty())
+        return backends;
+    ggml_backend_reg_t const rpc = TRY(load_backend("rpc", folder));
+    for (const std::string& server : options.rpc_servers)
+        backends.push_back(TRY(add_rpc_server(rpc, server)));
+    return backends;
 }
 
 // Those that are part of libggml and those in the folder. A backend that does not load here is left
@@ -128,16 +149,15 @@ Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev
 Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& options,
                                                    wire::Log& log) {
     const std::string folder = folder_of(options);
-    std::vector<ggml_backend_reg_t> backends;
-    for (const std::string& name : options.backends)
-        backends.push_back(TRY(load_backend(name, folder)));
-    if (options.backends.empty())
+    auto backends = TRY(load_named(options, folder));
+    const bool all = backends.empty();
+    if (all)
         backends = TRY(load_all(folder, log));
 
     auto devices = devices_of(backends);
     if (!options.devices.empty())
         devices = TRY(named(devices, options.devices));
-    else if (options.backends.empty() && options.offer == Offer::kPreferred)
+    else if (all && options.offer == Offer::kPreferred)
         devices = preferred(devices);
     if (devices.empty())
         return wire::fail(Fault::kRefused,

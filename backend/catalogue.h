@@ -27,6 +27,8 @@ enum class Offer {
 struct CatalogueOptions {
     // Names ("cpu", "vulkan") or paths of libraries. Empty: all that are found.
     std::vector<std::string> backends{};
+    // HOST:PORT of ggml-rpc-servers. With any, the backend rpc is one of `backends`.
+    std::vector<std::string> rpc_servers{};
     // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.
     std::vector<std::string> devices{};
     Offer offer = Offer::kPreferred;

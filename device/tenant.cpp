@@ -6,7 +6,6 @@
 #include <csignal>
 
 #include "device/container/endpoint.h"
-#include "device/gpu/device.h"
 #include "device/vhost_user/endpoint.h"
 
 namespace virtgpu::device {
@@ -86,7 +85,7 @@ Result<void> serve_machine(FileDescriptor socket, const TenantOptions& options, 
     EventLoop& loop = service->loop();
     apir::Renderer renderer(options.worker, apir::Waiter::kFence, loop, log);
     const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
-    gpu::Device device(renderer, *channel, log);
+    gpu::Device device(renderer, *channel, log, options.capsets);
     log.info("a VMM connected");
     const auto endpoint = TRY(vhost_user::Endpoint::create(std::move(socket), device, *channel,
                                                            loop, log, [&] { loop.stop(); }));

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "device/apir/worker_options.h"
+#include "device/gpu/device.h"
 #include "wire/log.h"
 #include "wire/result.h"
 #include "wire/sys/file_descriptor.h"
@@ -16,6 +17,7 @@ struct TenantOptions {
     apir::WorkerOptions worker;
     // Bytes of the host-visible window and of all regions of the tenant.
     uint64_t window_size = 0;
+    gpu::CapsetOptions capsets = gpu::CapsetOptions::kApir;
 };
 
 // Runs the device process: single-threaded, blocks SIGTERM and SIGINT and takes them as the request

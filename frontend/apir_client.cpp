@@ -17,7 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kHandshakeTimeout(5);
 constexpr std::chrono::seconds kLoadTimeout(60);
 constexpr std::chrono::seconds kOpenRingTimeout(30);
 constexpr std::chrono::milliseconds kSlice(500);
@@ -81,19 +80,20 @@ Result<uint32_t> ApirClient::await_answer(std::chrono::milliseconds timeout,
                                           std::string_view what) {
     const auto deadline = Clock::now() + timeout;
     while (Clock::now() < deadline) {
-        if (const auto code = TRY(await(replies_, kSlice, never)))
+        if (const auto code = TRY(await(replies_, std::min(timeout, kSlice), never)))
             return *code;
-        TRY(ping([this] { return replies_.code().has_value(); }));
+        if (Clock::now() < deadline)
+            TRY(ping([this] { return replies_.code().has_value(); }));
     }
     return wire::fail(Fault::kLost, "the host did not answer {} within {} ms; {}", what,
                       timeout.count(), transport_.advice());
 }
 
-Result<protocol::ApirHandshakeReply> ApirClient::handshake() {
+Result<protocol::ApirHandshakeReply> ApirClient::handshake(std::chrono::milliseconds timeout) {
     const std::lock_guard lock(mutex_);
     Writer command = level1_command(ApirType::kHandshake, 0, replies_.number());
     TRY(encode(command, protocol::ApirHandshakeRequest{kApirMajor, kApirMinor}));
-    const uint32_t code = TRY(ask(command, kHandshakeTimeout, "HANDSHAKE"));
+    const uint32_t code = TRY(ask(command, timeout, "HANDSHAKE"));
     if (code != protocol::kApirHandshakeCode)
         return wire::fail(Fault::kPeer, "the host answers HANDSHAKE with {:#x}", code);
     return wire::decode_whole<protocol::ApirHandshakeReply>(

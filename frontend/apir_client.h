@@ -23,7 +23,8 @@ class ApirClient {
     ApirClient(Transport& transport, ReplyPage replies, ReplyPage pings)
         : transport_(transport), replies_(std::move(replies)), pings_(std::move(pings)) {}
 
-    wire::Result<protocol::ApirHandshakeReply> handshake();
+    wire::Result<protocol::ApirHandshakeReply> handshake(
+        std::chrono::milliseconds timeout = std::chrono::seconds(5));
     // Starts the host's worker, which may take seconds.
     wire::Result<void> load_library();
     wire::Result<protocol::OpenStatus> open_ring(const protocol::ApirOpenRingRequest& request);

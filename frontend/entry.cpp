@@ -28,18 +28,19 @@ bool debug_wanted() {
 std::unique_ptr<Plugin> make_plugin() {
     auto plugin = std::make_unique<Plugin>(debug_wanted());
     at_boundary(plugin->log, 0, [&] {
-        const char* const socket_path = std::getenv("GGML_VIRTGPU_SOCKET");
+        const HostChoice choice{std::getenv("GGML_VIRTGPU_SOCKET"),
+                                std::getenv("GGML_REMOTING_USE_APIR_CAPSET") != nullptr};
         const auto abi = plugin_abi_of(ggml_version());
         if (!abi) {
             // Whoever has no device of ours need not know.
-            if (host_is_there(socket_path, plugin->log))
+            if (host_is_there(choice, plugin->log))
                 plugin->log.warning("ggml {} is not supported; 0.23 or newer is", ggml_version());
             else
                 plugin->log.debug("ggml {} is not supported; 0.23 or newer is", ggml_version());
             return 0;
         }
         plugin->registry = std::make_unique<Registry>(*abi, plugin->log);
-        for (auto& connection : connect_to_hosts(socket_path, plugin->log))
+        for (auto& connection : connect_to_hosts(choice, plugin->log))
             plugin->registry->add(std::move(connection));
         return 0;
     });

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstring>
+#include <vector>
+
 #include "wire/generated/codec.h"
 
 namespace virtgpu::frontend {
@@ -22,6 +25,16 @@ inline wire::Writer doorbell_command(uint32_t ring) {
     wire::Writer writer = forward_command(protocol::ApirForward::kDoorbell, 0);
     writer.number(ring);
     return writer;
+}
+
+// The same command in a context of the Venus capset.
+inline std::vector<std::byte> on_venus(std::span<const std::byte> command) {
+    std::vector<std::byte> bytes(command.begin(), command.end());
+    int32_t type = 0;
+    std::memcpy(&type, bytes.data(), sizeof type);
+    type += protocol::kFirstTypeOnVenus;
+    std::memcpy(bytes.data(), &type, sizeof type);
+    return bytes;
 }
 
 }  // namespace virtgpu::frontend

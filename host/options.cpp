@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "host/size.h"
 #include "host/worker_program.h"
@@ -42,6 +43,11 @@ void add_worker_options(CLI::App& app, apir::WorkerOptions& worker, CommandLine&
                    "ggml backend to compute with: cpu, vulkan, cuda, hip, rpc, ... or a library's "
                    "path; repeatable; default: all that are installed")
         ->type_name("NAME|PATH")
+        ->allow_extra_args(false);
+    app.add_option("--rpc", worker.rpc,
+                   "ggml-rpc-servers to compute on, through the backend rpc, which this implies")
+        ->type_name("HOST:PORT,...")
+        ->delimiter(',')
         ->allow_extra_args(false);
     app.add_option("--device", worker.devices,
                    "Device to offer, by the name that `devices` prints; repeatable")
@@ -87,6 +93,8 @@ wire::Result<void> complete(Options& options, const CommandLine& line) {
                                      ? default_window_size()
                                      : TRY(check_window_size(TRY(parse_size(line.window))));
     options.tenant.worker.log_level = options.log_level;
+    if (std::getenv("VIRGL_ROUTE_VENUS_TO_APIR") != nullptr)
+        options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;
     if (options.task != Task::kPrintCapabilities)
         options.tenant.worker.program = TRY(find_worker(line.worker));
     return {};

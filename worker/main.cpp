@@ -45,6 +45,9 @@ void declare_options(CLI::App& app, Options& options) {
     app.add_option("--backend", options.host.catalogue.backends,
                    "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
                    "library; may be given several times. Without: all that are installed");
+    app.add_option(
+        "--rpc", options.host.catalogue.rpc_servers,
+        "HOST:PORT of a ggml-rpc-server, for the backend rpc; may be given several times");
     app.add_option("--device", options.host.catalogue.devices,
                    "Device to offer, by ggml's name; may be given several times. Without: those of "
                    "--backend, or the GPUs, or the CPU");

@@ -32,12 +32,16 @@ struct Header {
     static constexpr size_t kSize = 12;
 };
 
-Result<Header> read_header(std::span<const std::byte> command) {
+Result<Header> read_header(std::span<const std::byte> command, int32_t first_type) {
     if (command.size() > protocol::kMaxCommandBytes)
         return fail(Fault::kPeer, "a level 1 command of {} bytes", command.size());
     wire::Reader reader(command);
     Header header;
-    header.type = TRY(reader.number<int32_t>());
+    const auto type = TRY(reader.number<int32_t>());
+    if (type < first_type)
+        return fail(Fault::kPeer, "a command of type {}, where they start with {}", type,
+                    first_type);
+    header.type = type - first_type;
     header.flags = TRY(reader.number<int32_t>());
     header.reply_region = TRY(reader.number<uint32_t>());
     return header;
@@ -45,8 +49,13 @@ Result<Header> read_header(std::span<const std::byte> command) {
 
 }  // namespace
 
-Context::Context(uint32_t id, uint32_t worker_number, std::string name, ContextServices& services)
-    : id_(id), worker_number_(worker_number), name_(std::move(name)), services_(services) {}
+Context::Context(uint32_t id, uint32_t worker_number, std::string name, int32_t first_type,
+                 ContextServices& services)
+    : id_(id),
+      worker_number_(worker_number),
+      name_(std::move(name)),
+      first_type_(first_type),
+      services_(services) {}
 
 Context::~Context() {
     if (alive())
@@ -80,7 +89,7 @@ void Context::announce(uint32_t region, const device::SharedMemory& memory) {
 }
 
 void Context::submit(std::span<const std::byte> command, Done done) {
-    const auto header = read_header(command);
+    const auto header = read_header(command, first_type_);
     if (!header) {
         on_failed(header.error().message());
         if (done)

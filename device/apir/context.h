@@ -26,8 +26,10 @@ struct ContextServices {
 class Context {
  public:
     // `id` names the context towards the guest and in the log, `worker_number` towards the worker;
-    // the latter is never used again, so that late messages reach nobody else.
-    Context(uint32_t id, uint32_t worker_number, std::string name, ContextServices& services);
+    // the latter is never used again, so that late messages reach nobody else. Command types are
+    // counted from `first_type`.
+    Context(uint32_t id, uint32_t worker_number, std::string name, int32_t first_type,
+            ContextServices& services);
     ~Context();
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
@@ -85,6 +87,7 @@ class Context {
     uint32_t id_;
     uint32_t worker_number_;
     std::string name_;
+    int32_t first_type_;
     ContextServices& services_;
     protocol::ContextState state_ = protocol::ContextState::kAlive;
     Phase phase_ = Phase::kNew;

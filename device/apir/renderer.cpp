@@ -18,11 +18,11 @@ Overloaded(Visitors...) -> Overloaded<Visitors...>;
 Renderer::Renderer(const WorkerOptions& options, Waiter waiter, EventLoop& loop, wire::Log& log)
     : log_(log), worker_(options, loop, log, *this), services_{worker_, loop, log, waiter} {}
 
-Result<Context*> Renderer::create_context(uint32_t id, std::string name) {
+Result<Context*> Renderer::create_context(uint32_t id, std::string name, int32_t first_type) {
     if (contexts_.size() == device::kMaxContexts)
         return fail(Fault::kRefused, "all {} contexts are in use", device::kMaxContexts);
     const auto [place, added] =
-        contexts_.try_emplace(id, id, next_worker_number_, std::move(name), services_);
+        contexts_.try_emplace(id, id, next_worker_number_, std::move(name), first_type, services_);
     if (!added)
         return fail(Fault::kRefused, "context {} exists", id);
     ++next_worker_number_;

@@ -12,8 +12,9 @@ class Renderer : private WorkerListener {
     // All references must outlive the renderer.
     Renderer(const WorkerOptions& options, Waiter waiter, EventLoop& loop, wire::Log& log);
 
-    // Fault::kRefused when the number is taken or the tenant has too many.
-    Result<Context*> create_context(uint32_t id, std::string name);
+    // `first_type` is what the context's guest counts its command types from. Fault::kRefused when
+    // the number is taken or the tenant has too many.
+    Result<Context*> create_context(uint32_t id, std::string name, int32_t first_type = 0);
     // Completes what waits for it. False when there is none.
     bool destroy_context(uint32_t id);
     void destroy_all_contexts();

@@ -6,6 +6,8 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
     std::vector<std::string> command{options.program};
     for (const std::string& backend : options.backends)
         command.insert(command.end(), {"--backend", backend});
+    for (const std::string& endpoint : options.rpc)
+        command.insert(command.end(), {"--rpc", endpoint});
     for (const std::string& device : options.devices)
         command.insert(command.end(), {"--device", device});
     if (options.threads)

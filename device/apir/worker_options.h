@@ -10,6 +10,7 @@ namespace virtgpu::apir {
 struct WorkerOptions {
     std::string program;                // path
     std::vector<std::string> backends;  // names or paths of libraries; empty: all that are found
+    std::vector<std::string> rpc;       // HOST:PORT of ggml-rpc-servers
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
     std::string log_level = "info";

@@ -1,5 +1,6 @@
 #include "device/gpu/device.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/generated/structures.h"
@@ -17,11 +18,22 @@ ResponseType response_to(Fault fault) {
 
 }  // namespace
 
-Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log)
-    : renderer_(renderer), log_(log), memory_(window), resources_(window.size()) {}
+Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log, CapsetOptions capsets)
+    : renderer_(renderer),
+      log_(log),
+      capsets_{protocol::kCapsetApir},
+      memory_(window),
+      resources_(window.size()) {
+    if (capsets == CapsetOptions::kApirAndVenus)
+        capsets_.push_back(protocol::kCapsetVenus);
+}
 
 Device::~Device() {
     reset();
+}
+
+bool Device::offers(uint32_t capset) const {
+    return std::find(capsets_.begin(), capsets_.end(), capset) != capsets_.end();
 }
 
 void Device::reset() {
@@ -72,26 +84,29 @@ void Device::handle(const Header& /*header*/, const GetDisplayInfo& /*command*/,
 }
 
 void Device::handle(const Header& /*header*/, const GetCapsetInfo& command, const Reply& reply) {
-    if (command.index >= kCapsets)
+    if (command.index >= capsets_.size())
         return refuse(reply, ResponseType::kErrorInvalidParameter, "no such capset");
     constexpr uint32_t kVersion = 1;
     reply({ResponseType::kOkCapsetInfo,
-           encode_capset_info(protocol::kCapsetApir, kVersion,
+           encode_capset_info(capsets_[command.index], kVersion,
                               static_cast<uint32_t>(encode_capset().size()))});
 }
 
 void Device::handle(const Header& /*header*/, const GetCapset& command, const Reply& reply) {
-    if (command.capset != protocol::kCapsetApir)
+    if (!offers(command.capset))
         return refuse(reply, ResponseType::kErrorInvalidParameter, "no such capset");
     reply({ResponseType::kOkCapset, encode_capset()});
 }
 
 void Device::handle(const Header& header, const ContextCreate& command, const Reply& reply) {
-    if ((command.context_init & kContextCapsetMask) != protocol::kCapsetApir)
+    const uint32_t capset = command.context_init & kContextCapsetMask;
+    if (!offers(capset))
         return refuse(reply, ResponseType::kErrorInvalidParameter, "context of another capset");
     if (header.context == 0)
         return refuse(reply, ResponseType::kErrorInvalidContext, "context 0");
-    const auto created = renderer_.create_context(header.context, command.name);
+    const auto created =
+        renderer_.create_context(header.context, command.name,
+                                 capset == protocol::kCapsetVenus ? protocol::kFirstTypeOnVenus : 0);
     if (!created) {
         log_.warning("no context for {}: {}", command.name, created.error().message());
         return reply({ResponseType::kErrorInvalidContext});

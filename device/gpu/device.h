@@ -18,14 +18,19 @@
 
 namespace virtgpu::gpu {
 
+enum class CapsetOptions {
+    kApir,
+    // A Vulkan program of the guest may then wait for us for ever: see docs/decisions/0008.
+    kApirAndVenus,
+};
+
 class Device {
  public:
     using Respond = std::function<void(std::vector<std::byte>)>;
 
-    static constexpr uint32_t kCapsets = 1;
-
     // All references must outlive the device.
-    Device(apir::Renderer& renderer, Window& window, wire::Log& log);
+    Device(apir::Renderer& renderer, Window& window, wire::Log& log,
+           CapsetOptions capsets = CapsetOptions::kApir);
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
@@ -35,9 +40,11 @@ class Device {
     void execute(std::span<const std::byte> command, const Respond& respond);
     // Contexts, resources, mappings and fences are gone afterwards.
     void reset();
+    uint32_t capsets() const { return static_cast<uint32_t>(capsets_.size()); }
     bool has_nothing() const { return resources_.size() == 0 && timelines_.empty(); }
 
  private:
+    bool offers(uint32_t capset) const;
     // Ends the command. Must be called exactly once.
     using Reply = std::function<void(Response)>;
 
@@ -63,6 +70,7 @@ class Device {
 
     apir::Renderer& renderer_;
     wire::Log& log_;
+    std::vector<uint32_t> capsets_;
     HostVisibleMemory memory_;
     Resources resources_;
     FenceTimelines timelines_;

@@ -28,9 +28,9 @@ constexpr uint64_t kProtocolFeatures = bit(kProtocolMultiQueue) | bit(kProtocolR
 
 // struct virtio_gpu_config: events to read and to clear, scanouts, capsets; later versions of the
 // specification append a blob alignment, where 0 is none.
-std::vector<std::byte> configuration() {
+std::vector<std::byte> configuration(const gpu::Device& device) {
     wire::Writer writer;
-    for (const uint32_t word : {0U, 0U, 0U, gpu::Device::kCapsets})
+    for (const uint32_t word : {0U, 0U, 0U, device.capsets()})
         writer.number(word);
     std::vector<std::byte> bytes(writer.bytes().begin(), writer.bytes().end());
     bytes.resize(kMaxConfigBytes);
@@ -214,7 +214,7 @@ Result<Endpoint::Answered> Endpoint::handle(SetBackendChannel& request) {
 }
 
 Result<Endpoint::Answered> Endpoint::handle(GetConfig& request) {
-    const auto bytes = configuration();
+    const auto bytes = configuration(device_);
     wire::Writer writer;
     writer.number(request.offset);
     writer.number(request.size);

@@ -1,13 +1,13 @@
 #include "device/vhost_user/message_socket.h"
 
-#include <sys/socket.h>
-
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "wire/reader.h"
+#include "wire/sys/file_passing.h"
 #include "wire/writer.h"
 
 namespace virtgpu::vhost_user {
@@ -18,41 +18,21 @@ namespace {
 
 constexpr uint32_t kVersionMask = 3;
 
-void take_files(msghdr& header, std::vector<FileDescriptor>& files) {
-    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
-         control = CMSG_NXTHDR(&header, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-            continue;
-        const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; ++i) {
-            int number = -1;
-            std::memcpy(&number, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-            files.emplace_back(number);
-        }
-    }
-}
-
 }  // namespace
 
 Result<bool> MessageSocket::fill(size_t wanted) {
     while (received_.size() < wanted) {
         std::array<std::byte, kMaxPayload> buffer{};
-        iovec data{buffer.data(), std::min(wanted - received_.size(), buffer.size())};
-        alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxFiles * sizeof(int))> control{};
-        msghdr header{};
-        header.msg_iov = &data;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        const ssize_t size = ::recvmsg(number(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        const auto [size, bytes_lost, files_lost] = wire::receive_with_files(
+            number(), std::span(buffer).first(std::min(wanted - received_.size(), buffer.size())),
+            kMaxFiles, files_);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return false;
         if (size == 0 || (size < 0 && errno == ECONNRESET))
             return fail(Fault::kLost, "the VMM closed the connection");
         if (size < 0)
             return wire::system_failure(errno, "receiving a vhost-user message");
-        take_files(header, files_);
-        if ((header.msg_flags & MSG_CTRUNC) != 0 || files_.size() > kMaxFiles)
+        if (files_lost || files_.size() > kMaxFiles)
             return fail(Fault::kPeer, "a message with more than {} descriptors", kMaxFiles);
         received_.insert(received_.end(), buffer.begin(), buffer.begin() + size);
     }
@@ -95,21 +75,7 @@ Result<void> MessageSocket::send(uint32_t request, uint32_t flags,
     writer.number(static_cast<uint32_t>(payload.size()));
     if (!payload.empty())
         std::memcpy(writer.extend(payload.size()), payload.data(), payload.size());
-    iovec data{const_cast<std::byte*>(writer.bytes().data()), writer.bytes().size()};
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxFiles * sizeof(int))> control_bytes{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    if (!files.empty()) {
-        header.msg_control = control_bytes.data();
-        header.msg_controllen = CMSG_SPACE(files.size_bytes());
-        cmsghdr* control = CMSG_FIRSTHDR(&header);
-        control->cmsg_level = SOL_SOCKET;
-        control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(files.size_bytes());
-        std::memcpy(CMSG_DATA(control), files.data(), files.size_bytes());
-    }
-    const ssize_t sent = ::sendmsg(number(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = wire::send_with_files(number(), writer.bytes(), files);
     if (sent < 0)
         return wire::system_failure(errno, "sending a vhost-user message");
     if (static_cast<size_t>(sent) != writer.bytes().size())

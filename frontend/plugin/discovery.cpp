@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontend/host_probe.h"
 #include "frontend/transport/drm_transport.h"
 #include "frontend/transport/socket_transport.h"
 #include "frontend/transport/virtio_gpu_nodes.h"
@@ -34,9 +35,18 @@ void connect_socket(const char* path, Connections& connections, wire::Log& log) 
     connect(std::move(*transport), connections, log);
 }
 
-void connect_nodes(Connections& connections, wire::Log& log) {
+// Fault::kRefused when the device is not ours.
+wire::Result<std::unique_ptr<Transport>> open_device(VirtioGpuNode& node, bool apir_capset_only) {
+    auto transport =
+        TRY(DrmTransport::create(std::move(node.file), node.address, apir_capset_only));
+    if (!transport->certain())
+        TRY(expect_host(*transport));
+    return transport;
+}
+
+void connect_nodes(bool apir_capset_only, Connections& connections, wire::Log& log) {
     for (VirtioGpuNode& node : open_virtio_gpu_nodes(log)) {
-        auto transport = DrmTransport::create(std::move(node.file), node.address);
+        auto transport = open_device(node, apir_capset_only);
         if (transport)
             connect(std::move(*transport), connections, log);
         else if (transport.error().fault() == wire::Fault::kRefused)
@@ -52,22 +62,22 @@ bool names_a_socket(const char* path) {
 
 }  // namespace
 
-bool host_is_there(const char* socket_path, wire::Log& log) {
-    if (names_a_socket(socket_path))
+bool host_is_there(const HostChoice& choice, wire::Log& log) {
+    if (names_a_socket(choice.socket_path))
         return true;
     std::vector<VirtioGpuNode> nodes = open_virtio_gpu_nodes(log);
-    return std::any_of(nodes.begin(), nodes.end(), [](VirtioGpuNode& node) {
-        const auto transport = DrmTransport::create(std::move(node.file), node.address);
+    return std::any_of(nodes.begin(), nodes.end(), [&](VirtioGpuNode& node) {
+        const auto transport = open_device(node, choice.apir_capset_only);
         return transport || transport.error().fault() != wire::Fault::kRefused;
     });
 }
 
-Connections connect_to_hosts(const char* socket_path, wire::Log& log) {
+Connections connect_to_hosts(const HostChoice& choice, wire::Log& log) {
     Connections connections;
-    if (names_a_socket(socket_path))
-        connect_socket(socket_path, connections, log);
+    if (names_a_socket(choice.socket_path))
+        connect_socket(choice.socket_path, connections, log);
     else
-        connect_nodes(connections, log);
+        connect_nodes(choice.apir_capset_only, connections, log);
     return connections;
 }
 

@@ -8,12 +8,17 @@
 
 namespace virtgpu::frontend {
 
-// Connects to the host behind `socket_path`, or, where that is null, behind every virtio-gpu
-// device. What does not work is left out, with a warning where the user can be expected to have
-// wanted it.
-std::vector<std::unique_ptr<Connection>> connect_to_hosts(const char* socket_path, wire::Log& log);
+// What the environment says about hosts.
+struct HostChoice {
+    const char* socket_path = nullptr;  // of a container's host; null or empty: the VM's devices
+    bool apir_capset_only = false;      // leaves devices alone that may be a real Venus
+};
+
+// Connects to the host behind the socket, or, where none is named, behind every virtio-gpu device.
+// What does not work is left out, with a warning where the user can be expected to have wanted it.
+std::vector<std::unique_ptr<Connection>> connect_to_hosts(const HostChoice& choice, wire::Log& log);
 
 // Whether a host is to be expected there, without talking to it.
-bool host_is_there(const char* socket_path, wire::Log& log);
+bool host_is_there(const HostChoice& choice, wire::Log& log);
 
 }  // namespace virtgpu::frontend

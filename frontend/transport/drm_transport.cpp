@@ -23,6 +23,8 @@ constexpr uint64_t kTimelines = 64;
 static_assert(protocol::kMaxRings < kTimelines);
 
 constexpr std::chrono::milliseconds kFirstAnswerTimeout(2000);
+// Of a device that may be another host's, whose user is not to notice us.
+constexpr std::chrono::milliseconds kForeignAnswerTimeout(200);
 
 uint64_t address_of(const void* object) {
     return reinterpret_cast<uintptr_t>(object);
@@ -32,16 +34,6 @@ bool has_parameter(int node, uint64_t parameter) {
     int value = 0;
     uapi::GetParam request{parameter, address_of(&value)};
     return drmIoctl(node, uapi::kIoctlGetParam, &request) == 0 && value != 0;
-}
-
-Result<void> execute(int node, std::span<const std::byte> command, uapi::Execbuffer& request) {
-    request.size = static_cast<uint32_t>(command.size());
-    request.command = address_of(command.data());
-    // Without this flag the kernel asks the device for a fence on the global timeline.
-    request.flags |= uapi::kRingIdx;
-    if (drmIoctl(node, uapi::kIoctlExecbuffer, &request) != 0)
-        return wire::system_failure(errno, "sending a command to the device");
-    return {};
 }
 
 }  // namespace
@@ -60,10 +52,13 @@ class DrmRegion : public SharedRegion {
     uint32_t handle_;
 };
 
-Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, std::string name) {
+Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, std::string name,
+                                                           bool apir_capset_only) {
     std::unique_ptr<DrmTransport> transport(new DrmTransport(std::move(node), std::move(name)));
     TRY(transport->check_parameters());
-    TRY(transport->check_capset());
+    transport->choice_ = TRY(choose_capset(
+        {transport->offer(protocol::kCapsetApir), transport->offer(protocol::kCapsetVenus)},
+        apir_capset_only));
     TRY(transport->init_context());
     TRY(transport->check_device_answers());
     return transport;
@@ -83,23 +78,17 @@ Result<void> DrmTransport::check_parameters() const {
     return {};
 }
 
-Result<void> DrmTransport::check_capset() const {
-    // Layout: docs/PROTOCOL.md, "Level 1".
-    std::array<uint32_t, 6> capset{};
-    constexpr size_t kMagicWord = 2;
-    uapi::GetCaps request{protocol::kCapsetApir, 0, address_of(capset.data()), sizeof capset, 0};
+CapsetOffer DrmTransport::offer(uint32_t capset) const {
+    CapsetWords words{};
+    uapi::GetCaps request{capset, 0, address_of(words.data()), sizeof words, 0};
     if (drmIoctl(node_.number(), uapi::kIoctlGetCaps, &request) != 0)
-        return wire::fail(Fault::kRefused, "the device does not offer capset {}",
-                          protocol::kCapsetApir);
-    if (capset[kMagicWord] != protocol::kCapsetMagic)
-        return wire::fail(Fault::kRefused, "the device's capset {} is another host's",
-                          protocol::kCapsetApir);
-    return {};
+        return CapsetOffer::kNone;
+    return offer_of(words);
 }
 
 Result<void> DrmTransport::init_context() const {
     std::array<uapi::ContextSetParam, 3> parameters{{
-        {uapi::kContextParamCapsetId, protocol::kCapsetApir},
+        {uapi::kContextParamCapsetId, choice_.capset},
         {uapi::kContextParamNumRings, kTimelines},
         // No DRM events: a file with 512 unread ones refuses further commands.
         {uapi::kContextParamPollRingsMask, 0},
@@ -115,15 +104,17 @@ Result<void> DrmTransport::init_context() const {
 Result<void> DrmTransport::check_device_answers() const {
     // No ring is open: the device completes the fence at once.
     const FileDescriptor fence = TRY(doorbell_with_fence(0));
+    const auto timeout = certain() ? kFirstAnswerTimeout : kForeignAnswerTimeout;
     pollfd entry{fence.number(), POLLIN, 0};
     int ready = 0;
     do
-        ready = ::poll(&entry, 1, static_cast<int>(kFirstAnswerTimeout.count()));
+        ready = ::poll(&entry, 1, static_cast<int>(timeout.count()));
     while (ready < 0 && errno == EINTR);
     if (ready < 0)
         return wire::system_failure(errno, "waiting for the device's first answer");
     if (ready == 0)
-        return wire::fail(Fault::kLost, "the device does not answer; {}", advice());
+        return wire::fail(certain() ? Fault::kLost : Fault::kRefused,
+                          "the device does not answer; {}", advice());
     return {};
 }
 
@@ -154,11 +145,25 @@ Result<std::unique_ptr<SharedRegion>> DrmTransport::create_region(size_t size) {
     return std::make_unique<DrmRegion>(*this, blob.bo_handle, blob.res_handle, *memory);
 }
 
+Result<void> DrmTransport::execute(std::span<const std::byte> command,
+                                   uapi::Execbuffer& request) const {
+    std::vector<std::byte> renumbered;
+    if (choice_.capset == protocol::kCapsetVenus)
+        command = renumbered = on_venus(command);
+    request.size = static_cast<uint32_t>(command.size());
+    request.command = address_of(command.data());
+    // Without this flag the kernel asks the device for a fence on the global timeline.
+    request.flags |= uapi::kRingIdx;
+    if (drmIoctl(node_.number(), uapi::kIoctlExecbuffer, &request) != 0)
+        return wire::system_failure(errno, "sending a command to the device");
+    return {};
+}
+
 Result<void> DrmTransport::submit(std::span<const std::byte> command) {
     if (!owner_.is_this())
         return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
     uapi::Execbuffer request{};
-    return execute(node_.number(), command, request);
+    return execute(command, request);
 }
 
 Result<void> DrmTransport::open_signals(uint32_t ring) {
@@ -182,7 +187,7 @@ Result<FileDescriptor> DrmTransport::doorbell_with_fence(uint32_t ring) const {
     request.flags = uapi::kFenceFdOut;
     request.fence_fd = -1;
     request.ring_idx = ring;
-    TRY(execute(node_.number(), command.bytes(), request));
+    TRY(execute(command.bytes(), request));
     return FileDescriptor(request.fence_fd);
 }
 

@@ -219,6 +219,8 @@ inline constexpr uint32_t kCapsetApir = 10;
 inline constexpr uint32_t kCapsetVenus = 4;
 // First reserved word of our capset, "VGPU": tells our host from another one with the same capset id.
 inline constexpr uint32_t kCapsetMagic = 0x55504756;
+// Contexts of the Venus capset count the types of level 1 commands from here.
+inline constexpr int32_t kFirstTypeOnVenus = 331;
 // Return codes of HANDSHAKE and of a FORWARD that was carried out.
 inline constexpr uint32_t kApirHandshakeCode = 0xab1e;
 inline constexpr uint32_t kApirForwardSuccess = 4;

@@ -68,22 +68,12 @@ def finish(process, seconds):
         return Finished(process.returncode, output, errors)
 
 
-def assert_text_equals_native(run, attempts=4):
-    """`run()` gives a request and how it finished: with what native llama.cpp answers. Returns the latter.
-
-    llama-completion prints from a thread for which its exit does not wait, so on a busy machine the end of the text
-    can be missing, natively as well. Where one text is the other's beginning both are asked for again.
-    """
-    for _ in range(attempts):
-        request, finished = run()
-        assert finished.status == 0, finished.errors[-3000:]
-        native = generation.native(request)
-        if finished.output == native:
-            return finished
-        if not native.startswith(finished.output) and not finished.output.startswith(native):
-            break
-        generation.native.cache_clear()
-    raise AssertionError(f"{finished.output!r} is not the native {native!r}")
+def assert_text_equals_native(request, run):
+    """`run()` says how the request's generation finished: with what native llama.cpp answers. Returns the former."""
+    finished = generation.whole(run)
+    assert finished.status == 0, finished.errors[-3000:]
+    assert finished.output == generation.native(request)
+    return finished
 
 
 def messages(finished):

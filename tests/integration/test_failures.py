@@ -31,7 +31,7 @@ def wait_until_generating(process):
 
 
 def test_wrong_path_is_named_and_the_cpu_computes(tmp_path):
-    finished = assert_text_equals_native(lambda: (SHORT, Container(tmp_path / "nothing").generate(SHORT)))
+    finished = assert_text_equals_native(SHORT, lambda: Container(tmp_path / "nothing").generate(SHORT))
     assert len(messages(finished)) == 1
     assert str(tmp_path / "nothing") in messages(finished)[0]
     assert "ggml-virtgpu-host --listen" in messages(finished)[0]
@@ -61,7 +61,7 @@ def test_worker_killed_and_the_next_program_works(host, container):
     assert finished.status >= 0, f"ended by signal {-finished.status}: {finished.errors[-2000:]}"
     assert [line for line in messages(finished) if "compute worker died" in line], finished.errors[-2000:]
 
-    assert_text_equals_native(lambda: (SHORT, container.generate(SHORT)))
+    assert_text_equals_native(SHORT, lambda: container.generate(SHORT))
 
 
 def test_host_gone_while_computing(own_host):

@@ -81,3 +81,17 @@ def test_programs_of_the_sysroot_start_with_its_loader(monkeypatch, tmp_path):
     monkeypatch.setattr(places, "root", lambda: tmp_path)
     assert places.command_for("tool")[0] == f"{tmp_path}/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
     assert places.command_for("tool")[-1] == f"{tmp_path}/usr/bin/tool"
+
+
+def test_a_generation_without_its_report_is_asked_for_again():
+    runs = iter([Finished(0, "what li", ""), Finished(0, "what light", "I common_perf_print: total time = 1 ms")])
+    assert generation.whole(lambda: next(runs)).output == "what light"
+
+
+def test_a_generation_that_fails_is_not_asked_for_again():
+    assert generation.whole(lambda: Finished(1, "", "error")).status == 1
+
+
+def test_generations_that_are_never_whole_are_an_error():
+    with pytest.raises(generation.NeverWhole):
+        generation.whole(lambda: Finished(0, "what li", ""))

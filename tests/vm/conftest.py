@@ -28,5 +28,5 @@ def host(log_folder):
 
 @pytest.fixture(scope="module")
 def guest(host, guest_image, log_folder):
-    with Guest(guest_image, log_folder, device=host.socket) as machine:
+    with Guest(guest_image, log_folder, devices=[host.socket]) as machine:
         yield machine

@@ -2,7 +2,7 @@
 import time
 
 from harness import generation, processes
-from workload import SHORT, assert_computes_like_native
+from workload import SHORT, assert_computes_like_native, assert_native
 
 NODES_PERCENT = 90  # of llama.cpp's graph, at least, are computed by the host; the embedding lookup is not
 
@@ -34,24 +34,26 @@ def test_the_host_computed_it(host, guest):
 
 
 def test_two_processes_at_once(guest):
+    def both():
+        jobs = [guest.start(request.guest_command()) for request in requests]
+        return [job.wait(120) for job in jobs]
+
     requests = [generation.Request(tokens=64, prompt=prompt) for prompt in ("ROMEO:\n", "KING HENRY V:\n")]
-    jobs = [guest.start(request.guest_command()) for request in requests]
-    for request, job in zip(requests, jobs):
-        finished = job.wait(120)
-        assert finished.status == 0, finished.errors
-        assert generation.agree(finished.output, generation.native(request)), finished.output
+    for request, finished in zip(requests, generation.all_whole(both)):
+        assert_native(request, finished)
 
 
 def test_a_paused_machine_goes_on(guest):
+    def with_a_pause():
+        job = guest.start(request.guest_command())
+        time.sleep(1.5)  # past the start, into the computing
+        guest.pause()
+        time.sleep(3)
+        guest.resume()
+        return job.wait(120)
+
     request = generation.Request(tokens=400, options=("--ignore-eos",))
-    job = guest.start(request.guest_command())
-    time.sleep(1.5)  # past the start, into the computing
-    guest.pause()
-    time.sleep(3)
-    guest.resume()
-    finished = job.wait(120)
-    assert finished.status == 0, finished.errors
-    assert generation.agree(finished.output, generation.native(request)), finished.output
+    assert_native(request, generation.whole(with_a_pause))
 
 
 def test_many_processes_one_after_the_other_leave_nothing_behind(host, guest):

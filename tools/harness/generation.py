@@ -7,11 +7,13 @@ import shlex
 import subprocess
 
 from harness import places
+from harness.channel import Finished
 
 PROMPT = "ROMEO:\n"
 GUEST_MODEL = f"/models/{places.MODEL.name}"
 GRAPH_NODES = re.compile(r"graph: nodes = (\d+)")
 SPEED = re.compile(r" eval time = .*?([\d.]+) tokens per second", re.MULTILINE)
+REPORT = "common_perf_print:"
 DEVICE = "virtgpu0"
 TRACE = ("-lv", "4")  # llama.cpp says how large its graphs are at this level
 
@@ -48,17 +50,41 @@ def tokens_per_second(log):
     return float(found[-1]) if found else None
 
 
-def agree(text, expected):
-    """Whether two runs generated the same. llama-completion, also without us, at times ends before its own last
-    bytes are written when the machine is busy; so one text may be the beginning of the other, but not a small one."""
-    shorter, longer = sorted((text, expected), key=len)
-    return longer.startswith(shorter) and 2 * len(shorter) >= len(longer) > 0
+class NeverWhole(Exception):
+    """llama-completion lost its last bytes each time."""
+
+
+def is_whole(finished):
+    """Whether all that llama-completion had to say is there.
+
+    It prints from a thread for which its exit does not wait, so on a busy machine its last bytes can be missing,
+    natively as well. But the thread keeps the order, and the closing report comes after the text. A run that failed
+    has no report.
+    """
+    return finished.status != 0 or REPORT in finished.errors
+
+
+def all_whole(run, attempts=10):
+    """What `run()` returns, how several generations ended, the first time that each is whole."""
+    for _ in range(attempts):
+        finished = run()
+        if all(map(is_whole, finished)):
+            return finished
+    raise NeverWhole(f"in {attempts} runs: {finished}")
+
+
+def whole(run):
+    """The same for one generation."""
+    return all_whole(lambda: [run()])[0]
 
 
 @functools.cache
 def native(request, threads=None):
     """What llama.cpp answers on this machine itself, on ggml's CPU backend, with as many threads as the host uses."""
-    return max((_native_run(request, threads) for _ in range(2)), key=len)  # see agree()
+    finished = whole(lambda: _native_run(request, threads))
+    if finished.status != 0:
+        raise RuntimeError(f"llama-completion failed on the host: {finished.errors[-2000:]}")
+    return finished.output
 
 
 def _native_run(request, threads):
@@ -66,6 +92,5 @@ def _native_run(request, threads):
                "-t", str(threads or os.cpu_count())]
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             timeout=120, check=False)
-    if answer.returncode != 0:
-        raise RuntimeError(f"llama-completion failed on the host: {answer.stderr.decode(errors='replace')[-2000:]}")
-    return answer.stdout.decode("utf-8", errors="replace")
+    return Finished(answer.returncode, answer.stdout.decode("utf-8", errors="replace"),
+                    answer.stderr.decode("utf-8", errors="replace"))

@@ -28,19 +28,20 @@ def _boots_under_kvm(image, seconds):
 class Guest:
     """Boots in the constructor's `with`; ends with it.
 
-    `device` is the socket of a ggml-virtgpu-host, or None for a machine without our device. `options` are given to
-    QEMU as they are.
+    `devices` are sockets of ggml-virtgpu-hosts, each a virtio-gpu device of its own. `options` are given to QEMU as
+    they are. With `on_console` the kernel speaks, and what it has said so far is passed on while it boots.
     """
 
-    def __init__(self, image, log_folder, device=None, accelerator=None, boot_seconds=BOOT_SECONDS, processors=2,
-                 options=()):
+    def __init__(self, image, log_folder, devices=(), accelerator=None, boot_seconds=BOOT_SECONDS, processors=2,
+                 options=(), on_console=None):
         self._image = pathlib.Path(image)
         self._logs = pathlib.Path(log_folder)
-        self._device = device
+        self._devices = devices
         self._accelerator = accelerator
         self._boot_seconds = boot_seconds
         self._processors = processors
         self._more_options = options
+        self._on_console = on_console
         self._process = None
         self._qmp = None
         self._channel = None
@@ -129,19 +130,24 @@ class Guest:
                    "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
                    "-nodefaults", "-no-user-config", "-display", "none",
                    "-kernel", self._image / "vmlinuz", "-initrd", self._image / "initramfs",
-                   "-append", "console=ttyS0 quiet loglevel=4",
+                   "-append", "console=ttyS0 " + ("loglevel=7" if self._on_console else "quiet loglevel=4"),
                    "-serial", f"file:{self._logs / 'console.log'}",
                    "-chardev", f"socket,id=commands,path={commands}", "-serial", "chardev:commands",
                    "-qmp", f"unix:{qmp}"]
-        if self._device:
-            options += ["-chardev", f"socket,id=virtgpu,path={self._device}",
-                        "-device", "vhost-user-test-device-pci,chardev=virtgpu,virtio-id=16,num_vqs=2,vq_size=256,"
-                                   "config_size=16"]
+        for number, device in enumerate(self._devices):
+            options += ["-chardev", f"socket,id=virtgpu{number},path={device}",
+                        "-device", f"vhost-user-test-device-pci,chardev=virtgpu{number},virtio-id=16,num_vqs=2,"
+                                   "vq_size=256,config_size=16"]
         return [*options, *self._more_options]
+
+    def _has_booted(self, boots):
+        if self._on_console and (self._logs / "console.log").exists():
+            self._on_console(self.console())
+        return self._channel.boots >= boots
 
     def _wait_for_boot(self, boots):
         try:
-            self._channel.receive_until(lambda: self._channel.boots >= boots, self._boot_seconds, "the guest's boot")
+            self._channel.receive_until(lambda: self._has_booted(boots), self._boot_seconds, "the guest's boot")
         except (GuestGone, processes.Timeout) as error:
             said = (self._logs / "qemu.log").read_text(encoding="utf-8", errors="replace")[-1000:]
             raise type(error)(f"{error}\nconsole: ...{self.console()[-1500:]}\nQEMU: {said}") from None

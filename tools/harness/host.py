@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import signal
 import tempfile
 
 from harness import places, processes
@@ -18,8 +19,8 @@ class HostProgram:
     def __init__(self, log_folder, serve="--socket-path", backend="cpu", threads=None, arguments=()):
         self._log = pathlib.Path(log_folder) / "host.log"
         self._serve = serve
-        self._arguments = ["--backend", backend, "--threads", threads or os.cpu_count(), "--log-level", "info",
-                           *arguments]
+        self._arguments = [*(["--backend", backend] if backend else []), "--threads", threads or os.cpu_count(),
+                           "--log-level", "info", *arguments]
         self._process = None
         # Not below the logs: the path of a Unix socket may have 107 characters only.
         self._folder = tempfile.TemporaryDirectory(prefix="virtgpu-host-")
@@ -52,6 +53,12 @@ class HostProgram:
         status = processes.end(self._process, seconds=10)
         self._folder.cleanup()
         return status
+
+    def kill(self):
+        """SIGKILL to the program and everything it started."""
+        for pid in [self._process.pid, *(pid for pid, _ in processes.descendants(self._process.pid))]:
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def log(self):
         return self._log.read_text(encoding="utf-8", errors="replace")

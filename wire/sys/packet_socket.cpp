@@ -9,12 +9,11 @@
 #include <cstring>
 
 #include "protocol/generated/structures.h"
+#include "wire/sys/file_passing.h"
 
 namespace virtgpu::wire {
 
 namespace {
-
-constexpr size_t kControlBytes = CMSG_SPACE(PacketSocket::kMaxFiles * sizeof(int));
 
 // True when ready, false when the time is over. Whether a hang-up matters, the next call tells.
 Result<bool> wait_ready(int socket, short events, std::chrono::milliseconds timeout) {
@@ -23,20 +22,6 @@ Result<bool> wait_ready(int socket, short events, std::chrono::milliseconds time
     if (ready < 0 && errno != EINTR)
         return system_failure(errno, "waiting for a socket");
     return ready > 0;
-}
-
-void take_files(msghdr& message, std::vector<FileDescriptor>& files) {
-    for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr;
-         control = CMSG_NXTHDR(&message, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-            continue;
-        const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; ++i) {
-            int number = -1;
-            std::memcpy(&number, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-            files.emplace_back(number);
-        }
-    }
 }
 
 bool peer_is_gone(int error_number) {
@@ -72,21 +57,7 @@ Result<void> PacketSocket::send(std::span<const std::byte> bytes, std::span<cons
                                 std::chrono::milliseconds timeout) {
     if (files.size() > kMaxFiles)
         return fail(Fault::kRefused, "{} descriptors in one packet", files.size());
-    iovec data{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) std::array<std::byte, kControlBytes> control_bytes{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    if (!files.empty()) {
-        message.msg_control = control_bytes.data();
-        message.msg_controllen = CMSG_SPACE(files.size_bytes());
-        cmsghdr* control = CMSG_FIRSTHDR(&message);
-        control->cmsg_level = SOL_SOCKET;
-        control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(files.size_bytes());
-        std::memcpy(CMSG_DATA(control), files.data(), files.size_bytes());
-    }
-    while (::sendmsg(number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    while (send_with_files(number(), bytes, files) < 0) {
         if (peer_is_gone(errno))
             return fail(Fault::kLost, "the other side closed the socket");
         if (errno == EINTR)
@@ -104,22 +75,15 @@ Result<std::optional<Packet>> PacketSocket::receive(std::chrono::milliseconds ti
         return std::optional<Packet>();
     Packet packet;
     packet.bytes.resize(protocol::kMaxMessageBytes);
-    iovec data{packet.bytes.data(), packet.bytes.size()};
-    alignas(cmsghdr) std::array<std::byte, kControlBytes> control_bytes{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control_bytes.data();
-    message.msg_controllen = control_bytes.size();
-    const ssize_t size = ::recvmsg(number(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    const auto [size, bytes_lost, files_lost] =
+        receive_with_files(number(), packet.bytes, kMaxFiles, packet.files);
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return std::optional<Packet>();
     if (size == 0 || (size < 0 && peer_is_gone(errno)))
         return fail(Fault::kLost, "the other side closed the socket");
     if (size < 0)
         return system_failure(errno, "receiving a message");
-    take_files(message, packet.files);
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    if (bytes_lost || files_lost)
         return fail(Fault::kPeer, "a message with more than {} bytes or {} descriptors",
                     protocol::kMaxMessageBytes, kMaxFiles);
     packet.bytes.resize(static_cast<size_t>(size));

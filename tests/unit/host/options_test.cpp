@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 namespace virtgpu::host {
 namespace {
@@ -23,6 +24,20 @@ Options parsed(const std::vector<std::string>& words) {
 bool refused(const std::vector<std::string>& words) {
     const auto result = parse(words);
     return std::holds_alternative<int>(result) && std::get<int>(result) != 0;
+}
+
+TEST(Options, RpcServersAreListed) {
+    EXPECT_EQ(apir::worker_command(
+                  parsed({"--listen", "/b", "--rpc", "a:1,b:2", "--rpc", "c:3"}).tenant.worker),
+              (std::vector<std::string>{"/worker", "--rpc", "a:1", "--rpc", "b:2", "--rpc", "c:3",
+                                        "--log-level", "info"}));
+}
+
+TEST(Options, TheVenusCapsetIsOfferedOnRequest) {
+    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApir);
+    ASSERT_EQ(::setenv("VIRGL_ROUTE_VENUS_TO_APIR", "", 1), 0);
+    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApirAndVenus);
+    ::unsetenv("VIRGL_ROUTE_VENUS_TO_APIR");
 }
 
 TEST(Options, Serving) {

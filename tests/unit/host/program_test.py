@@ -69,6 +69,34 @@ def test_a_wrong_backend_ends_it_before_it_listens(tmp_path):
     assert not (tmp_path / "vm").exists()
 
 
+@pytest.mark.parametrize("endpoint", ["nowhere", ":5", "host:", "host:0", "host:70000", "host:5x"])
+def test_a_malformed_rpc_server_is_named(tmp_path, endpoint):
+    answer = run("--socket-path", str(tmp_path / "vm"), "--rpc", endpoint)
+    assert answer.returncode == 1
+    assert f"HOST:PORT, not '{endpoint}'" in answer.stderr
+
+
+def test_an_unreachable_rpc_server_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    answer = run("--socket-path", str(tmp_path / "vm"), "--rpc", f"127.0.0.1:{port}")
+    assert answer.returncode == 1
+    assert f"no ggml-rpc-server listens at 127.0.0.1:{port}" in answer.stderr
+
+
+def test_an_rpc_server_that_says_nothing_is_given_up(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = run("--socket-path", str(tmp_path / "vm"), "--rpc", f"127.0.0.1:{silent.getsockname()[1]}")
+    assert answer.returncode == 1
+    assert "does not answer as a ggml-rpc-server" in answer.stderr
+
+
+def test_the_rpc_backend_needs_servers(tmp_path):
+    answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "rpc")
+    assert answer.returncode == 1
+    assert "--rpc" in answer.stderr
+
+
 def test_a_busy_socket_says_what_to_do(host, tmp_path):
     answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "cpu")
     assert answer.returncode == 1

@@ -114,6 +114,48 @@ TEST_F(DeviceTest, OffersOneCapset) {
               ResponseType::kErrorInvalidParameter);
 }
 
+class VenusDeviceTest : public DeviceTest {
+ protected:
+    Device venus_{renderer_, window_, log_, CapsetOptions::kApirAndVenus};
+
+    ResponseType answer_of_venus(const std::vector<std::byte>& command) {
+        venus_.execute(command, [this](std::vector<std::byte> response) {
+            responses_.push_back(std::move(response));
+        });
+        return type(responses_.size() - 1);
+    }
+    std::vector<std::byte> context(uint32_t number, uint32_t capset) {
+        return joined(with(header(CommandType::kContextCreate, number), uint32_t{4}, capset),
+                      std::vector(64, std::byte{'a'}));
+    }
+};
+
+TEST_F(VenusDeviceTest, OffersBothCapsets) {
+    EXPECT_EQ(venus_.capsets(), 2U);
+    EXPECT_EQ(answer_of_venus(with(header(CommandType::kGetCapsetInfo), 1U, 0U)),
+              ResponseType::kOkCapsetInfo);
+    EXPECT_EQ(number_at<uint32_t>(responses_[0], 24), protocol::kCapsetVenus);
+    EXPECT_EQ(answer_of_venus(with(header(CommandType::kGetCapset), protocol::kCapsetVenus, 0U)),
+              ResponseType::kOkCapset);
+    EXPECT_EQ(number_at<uint32_t>(responses_[1], 32), protocol::kCapsetMagic);
+}
+
+TEST_F(VenusDeviceTest, CountsCommandTypesFromWhereVenusEnds) {
+    ASSERT_EQ(answer_of_venus(context(1, protocol::kCapsetVenus)), ResponseType::kOkNoData);
+    ASSERT_EQ(answer_of_venus(context(2, protocol::kCapsetApir)), ResponseType::kOkNoData);
+    device::SealedMemoryAllocator allocator(1 << 20);
+    const device::SharedMemory replies = *allocator.allocate(4096);
+    ReplyReader reader(*replies);
+    for (const uint32_t id : {1U, 2U})
+        renderer_.find(id)->attach(10, replies);
+    renderer_.find(1)->submit(bytes_of(int32_t{331}, 0U, 10U, 0U, 2U), {});
+    EXPECT_EQ(reader.take(), protocol::kApirHandshakeCode);
+    renderer_.find(2)->submit(handshake(10), {});
+    EXPECT_EQ(reader.take(), protocol::kApirHandshakeCode);
+    renderer_.find(1)->submit(handshake(10), {});
+    EXPECT_EQ(renderer_.find(1)->state(), protocol::ContextState::kClosed);
+}
+
 TEST_F(DeviceTest, RefusesWhatItDoesNotKnow) {
     for (const uint32_t command : {0x101U, 0x103U, 0x106U, 0x10bU, 0x204U, 0xffffU})
         EXPECT_EQ(answer(header(static_cast<CommandType>(command))),

@@ -1,0 +1,54 @@
+"""The host computes on a ggml-rpc-server: two hops, and the text is the native one."""
+import re
+import socket
+
+import pytest
+
+from container import Container, assert_text_equals_native
+from harness import generation, places, processes
+from harness.host import HostProgram
+
+SERVER = f"usr/libexec/{places.TRIPLET}/llama/bin/ggml-rpc-server"
+PASSED = re.compile(r"(\d+)/(\d+) tests passed")
+REQUEST = generation.Request(tokens=24)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return unused.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module", name="server")
+def started_server(log_folder):
+    """HOST:PORT of a ggml-rpc-server with this machine's CPU."""
+    port = free_port()
+    log_folder.mkdir(parents=True, exist_ok=True)
+    command = [*places.command_for(str(places.root() / SERVER)), "-H", "127.0.0.1", "-p", port, "-d", "CPU", "-t", "2"]
+    process = processes.start(command, log_folder / "server.log")
+    processes.wait_until(lambda: is_listening(port), 20, "the server's port")
+    yield f"127.0.0.1:{port}"
+    processes.end(process)
+
+
+@pytest.fixture(scope="module", name="container")
+def container_of_the_server(server, log_folder):
+    with HostProgram(log_folder, serve="--listen", backend=None, arguments=["--rpc", server]) as host:
+        yield Container(host.socket)
+
+
+def test_text_equals_native(container):
+    assert_text_equals_native(REQUEST, lambda: container.generate(REQUEST, "--device", generation.DEVICE))
+
+
+# GET_ROWS and the others have graphs of views alone, which the host must not pass on: ggml-rpc asserts.
+@pytest.mark.parametrize("arguments", [("-o", "ADD", "-p", "nf=16"), ("-o", "GET_ROWS", "-p", "type=q4_0"),
+                                       ("-o", "ROPE", "-p", "type=f32,ne_a=..128,32,2,1.,n_dims=128,mode=0")])
+def test_ops_agree_with_the_cpu(container, arguments):
+    finished = container.test_ops(*arguments)
+    passed, tried = map(int, PASSED.search(finished.output).groups())
+    assert finished.status == 0 and passed == tried > 0, finished.output[-3000:]
