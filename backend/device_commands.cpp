@@ -27,7 +27,7 @@ Result<protocol::HelloReply> Commands::DoHello(const protocol::HelloRequest& req
     reply.ggml = ggml_version();
     for (uint32_t i = 0; i < session_->catalogue().size(); ++i)
         reply.devices.push_back(session_->catalogue().describe(i));
-    reply.polling = static_cast<uint32_t>(session_->polling().count());
+    reply.polling = static_cast<uint32_t>(session_->guest_polling().count());
     reply.max_graphs = session_->limits().graphs;
     reply.max_tensors = session_->limits().graph_tensors;
     return reply;

@@ -69,9 +69,10 @@ bool Executor::poll() {
     if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
         return false;
     const auto end = Clock::now() + polling_.longest;
+    wire::Relaxation relaxation;
     bool found = false;
     while (!found && stop_ == Stop::kNever && Clock::now() < end) {
-        wire::relax();
+        relaxation.relax();
         found = server_->has_requests();
     }
     *polling_.taken = false;

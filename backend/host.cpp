@@ -33,21 +33,20 @@ int threads_or_all(int threads) {
                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+// Sleeping and waking costs 50 us and more; past this it is less than one per cent of the wait.
+constexpr std::chrono::microseconds kGuestPolling(5000);
 // Longer than an application takes between two tokens, short enough to cost nothing that shows.
-constexpr std::chrono::microseconds kLongestPolling(1000);
+constexpr std::chrono::microseconds kRingPolling(200);
 
 // Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on
 // fewer processors than there are.
-std::chrono::microseconds longest_polling(int threads,
-                                          const std::vector<protocol::DeviceInfo>& devices) {
+bool can_poll(int threads, const std::vector<protocol::DeviceInfo>& devices) {
     const bool computes_here =
         std::any_of(devices.begin(), devices.end(), [](const protocol::DeviceInfo& device) {
             return device.type == protocol::DeviceType::kCpu;
         });
-    const auto busy = static_cast<unsigned>(computes_here ? threads : 0);
-    return std::thread::hardware_concurrency() > busy + (computes_here ? 0U : 1U)
-               ? kLongestPolling
-               : std::chrono::microseconds(0);
+    return std::thread::hardware_concurrency() >
+           (computes_here ? static_cast<unsigned>(threads) : 1U);
 }
 
 // Bytes that all contexts together may hold. Each buffer is compared with its own device as well.
@@ -72,7 +71,10 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
     host->options_.threads = threads_or_all(host->options_.threads);
-    host->polling_.longest = longest_polling(host->options_.threads, host->devices());
+    if (can_poll(host->options_.threads, host->devices())) {
+        host->guest_polling_ = kGuestPolling;
+        host->polling_.longest = kRingPolling;
+    }
     return host;
 }
 
@@ -90,7 +92,7 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
     auto session = std::make_shared<Session>(number, *catalogue_, std::move(regions),
-                                             options_.limits, polling_.longest, memory_, log_);
+                                             options_.limits, guest_polling_, memory_, log_);
     return std::make_unique<Context>(std::move(session), options_.threads, polling_,
                                      std::move(failed));
 }

@@ -95,7 +95,8 @@ class VIRTGPU_EXPORT Host {
     wire::Log& log_;
     std::unique_ptr<Catalogue> catalogue_;
     std::shared_ptr<MemoryAccount> memory_;
-    Polling polling_;
+    Polling polling_;                             // of the rings
+    std::chrono::microseconds guest_polling_{0};  // that guests are allowed
 };
 
 }  // namespace virtgpu::backend

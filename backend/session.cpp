@@ -6,7 +6,7 @@ namespace virtgpu::backend {
 
 Session::Session(uint32_t context, const Catalogue& catalogue,
                  std::shared_ptr<const Regions> regions, const Limits& limits,
-                 std::chrono::microseconds polling, std::shared_ptr<MemoryAccount> memory,
+                 std::chrono::microseconds guest_polling, std::shared_ptr<MemoryAccount> memory,
                  wire::Log& log)
     : context_(context),
       catalogue_(catalogue),
@@ -15,7 +15,7 @@ Session::Session(uint32_t context, const Catalogue& catalogue,
       buffers_(limits.buffers),
       memory_(std::move(memory)),
       limits_(limits),
-      polling_(polling) {}
+      guest_polling_(guest_polling) {}
 
 Result<void> Session::agree(validate::Vocabulary vocabulary) {
     const std::lock_guard lock(vocabulary_mutex_);

@@ -44,7 +44,7 @@ struct Counters {
 class Session {
  public:
     Session(uint32_t context, const Catalogue& catalogue, std::shared_ptr<const Regions> regions,
-            const Limits& limits, std::chrono::microseconds polling,
+            const Limits& limits, std::chrono::microseconds guest_polling,
             std::shared_ptr<MemoryAccount> memory, wire::Log& log);
 
     uint32_t context() const { return context_; }
@@ -54,7 +54,7 @@ class Session {
     const std::shared_ptr<MemoryAccount>& memory() const { return memory_; }
     Counters& counters() { return counters_; }
     const Limits& limits() const { return limits_; }
-    std::chrono::microseconds polling() const { return polling_; }
+    std::chrono::microseconds guest_polling() const { return guest_polling_; }
 
     Result<std::shared_ptr<wire::Region>> region(uint32_t number) const {
         return regions_->find(number);
@@ -88,7 +88,7 @@ class Session {
     wire::HandleTable<Buffer> buffers_;
     const std::shared_ptr<MemoryAccount> memory_;
     const Limits limits_;
-    const std::chrono::microseconds polling_;
+    const std::chrono::microseconds guest_polling_;
     Counters counters_;
     std::atomic<bool> failed_{false};
     std::atomic<uint64_t> graph_uids_{0};

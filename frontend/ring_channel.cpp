@@ -15,8 +15,6 @@ using wire::RingMemory;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::chrono::milliseconds kSlice(500);
 
 constexpr size_t kStagingOffset =
@@ -160,7 +158,7 @@ Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
 }
 
 Result<void> RingChannel::ring_doorbell() {
-    if (!ring_.doorbell_needed())
+    if (!ring_.ask_for_doorbell())
         return {};
     services_.traffic.doorbells.fetch_add(1, std::memory_order_relaxed);
     if (const auto rung = services_.transport.doorbell(number_); !rung)
@@ -173,21 +171,29 @@ Result<void> RingChannel::await(uint64_t sequence) {
         return {};
     TRY(ring_doorbell());
     services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
-    if (poll(sequence))
-        return {};
-    services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
-    if (const auto slept = sleep(sequence); !slept)
-        return lose(slept.error());
+    const auto start = Clock::now();
+    if (!poll(sequence, start)) {
+        services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
+        if (const auto slept = sleep(sequence); !slept)
+            return lose(slept.error());
+    }
+    last_wait_ = Clock::now() - start;
     return {};
 }
 
-bool RingChannel::poll(uint64_t sequence) {
+bool RingChannel::poll(uint64_t sequence, Clock::time_point start) {
     const std::chrono::microseconds longest(
         services_.polling_microseconds.load(std::memory_order_relaxed));
-    const auto end = Clock::now() + longest;
-    while (!settled(sequence) && Clock::now() < end)
-        wire::relax();
-    return settled(sequence);
+    // After a wait for which polling was not long enough it would be in vain again.
+    if (last_wait_ > longest)
+        return false;
+    wire::Relaxation relaxation;
+    while (!settled(sequence)) {
+        if (Clock::now() - start >= longest)
+            return false;
+        relaxation.relax();
+    }
+    return true;
 }
 
 Result<void> RingChannel::sleep(uint64_t sequence) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -104,13 +105,15 @@ class RingChannel : public CommandStubs {
                                               std::span<const std::byte> request) override;
 
  private:
+    using Clock = std::chrono::steady_clock;
+
     wire::Result<Piece> piece(size_t offset, size_t size) const;
     wire::Result<uint64_t> send(protocol::Command command, std::span<const std::byte> request);
     wire::Result<uint64_t> send_when_there_is_room(protocol::Command command,
                                                    std::span<const std::byte> request);
     wire::Result<void> ring_doorbell();
     wire::Result<void> await(uint64_t sequence);
-    bool poll(uint64_t sequence);
+    bool poll(uint64_t sequence, Clock::time_point start);
     wire::Result<void> sleep(uint64_t sequence);
     wire::Result<void> check_host(uint64_t sequence);
     wire::Result<std::vector<std::byte>> take_reply(uint64_t sequence);
@@ -131,6 +134,7 @@ class RingChannel : public CommandStubs {
     std::mutex mutex_;
     wire::GuestRing ring_;
     std::atomic<uint64_t> sent_ = 0;
+    Clock::duration last_wait_{};
 };
 
 }  // namespace virtgpu::frontend

@@ -76,6 +76,17 @@ bool GuestRing::doorbell_needed() const {
     return memory_.asleep().load(std::memory_order_seq_cst) != 0;
 }
 
+bool GuestRing::ask_for_doorbell() {
+    if (!doorbell_needed())
+        return false;
+    // Whoever wakes takes all there is, so as long as nothing was taken it has yet to wake.
+    const uint64_t head = memory_.request_head().load(std::memory_order_acquire);
+    if (head == tail_ || rung_at_ == head)
+        return false;
+    rung_at_ = head;
+    return true;
+}
+
 bool GuestRing::prepare_wait(uint64_t sequence) {
     memory_.waiting_for().store(sequence, std::memory_order_seq_cst);
     if (memory_.completed().load(std::memory_order_seq_cst) < sequence)

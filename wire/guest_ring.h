@@ -39,6 +39,8 @@ class GuestRing {
 
     // Whether the host needs a doorbell for what has been sent.
     bool doorbell_needed() const;
+    // The same, but for a doorbell that was asked for before and that the host has not heeded yet.
+    bool ask_for_doorbell();
     // Says that the guest is about to sleep until `sequence` is done. Returns false when it is done
     // already. The host then signals the ring when it is.
     bool prepare_wait(uint64_t sequence);
@@ -49,6 +51,7 @@ class GuestRing {
     uint64_t sent_ = 0;
     uint64_t tail_ = 0;
     uint64_t reply_head_ = 0;
+    std::optional<uint64_t> rung_at_;  // the host's position when the doorbell was last asked for
 };
 
 }  // namespace virtgpu::wire

@@ -97,7 +97,7 @@ wire::Result<void> ControlLoop::open_ring(const protocol::WorkerOpenRingRequest&
     OpenContext* const context = TRY(find(request.context));
     if (message.files.size() != 2)
         return wire::fail(wire::Fault::kRefused, "{} eventfds instead of 2", message.files.size());
-    auto region = TRY(context->regions->find(request.region));
+    auto region = TRY(context->regions->find_now(request.region));
     auto memory = TRY(
         wire::RingMemory::create(std::move(region), request.request_bytes, request.reply_bytes));
     auto events = TRY(RingEvents::create(std::move(message.files[0]), std::move(message.files[1])));

@@ -11,6 +11,9 @@ namespace virtgpu::worker {
 
 namespace {
 
+// Much longer than a message needs, short for a guest that names a region that it does not have.
+constexpr std::chrono::milliseconds kMessageDelay(500);
+
 // Members are destroyed in the reverse order: the region is unmapped before the loan ends.
 struct BorrowedRegion {
     wire::FileDescriptor loan;
@@ -44,6 +47,7 @@ wire::Result<void> RegionTable::add(const protocol::WorkerAddRegionRequest& requ
     const std::lock_guard lock(mutex_);
     if (!regions_.emplace(request.region, region).second)
         return wire::fail(wire::Fault::kSystem, "region {} exists", request.region);
+    added_.notify_all();
     return {};
 }
 
@@ -58,6 +62,14 @@ void RegionTable::remove(uint32_t number) {
 }
 
 wire::Result<std::shared_ptr<wire::Region>> RegionTable::find(uint32_t number) const {
+    {
+        std::unique_lock lock(mutex_);
+        added_.wait_for(lock, kMessageDelay, [&] { return regions_.contains(number); });
+    }
+    return find_now(number);
+}
+
+wire::Result<std::shared_ptr<wire::Region>> RegionTable::find_now(uint32_t number) const {
     const std::lock_guard lock(mutex_);
     const auto found = regions_.find(number);
     if (found == regions_.end())

@@ -1,6 +1,7 @@
 // The regions that the device process gave to a context.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,10 +23,14 @@ class RegionTable : public backend::Regions {
                            const wire::FileDescriptor& file, wire::FileDescriptor loan);
     void remove(uint32_t number);
 
+    // For executors. Waits a little: what a ring says may overtake the device process' message.
     wire::Result<std::shared_ptr<wire::Region>> find(uint32_t number) const override;
+    // For the control loop, which has read all messages so far.
+    wire::Result<std::shared_ptr<wire::Region>> find_now(uint32_t number) const;
 
  private:
     mutable std::mutex mutex_;
+    mutable std::condition_variable added_;
     std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;
 };
 

@@ -104,9 +104,9 @@ void Device::handle(const Header& header, const ContextCreate& command, const Re
         return refuse(reply, ResponseType::kErrorInvalidParameter, "context of another capset");
     if (header.context == 0)
         return refuse(reply, ResponseType::kErrorInvalidContext, "context 0");
-    const auto created =
-        renderer_.create_context(header.context, command.name,
-                                 capset == protocol::kCapsetVenus ? protocol::kFirstTypeOnVenus : 0);
+    const auto created = renderer_.create_context(
+        header.context, command.name,
+        capset == protocol::kCapsetVenus ? protocol::kFirstTypeOnVenus : 0);
     if (!created) {
         log_.warning("no context for {}: {}", command.name, created.error().message());
         return reply({ResponseType::kErrorInvalidContext});

@@ -124,6 +124,21 @@ TEST_F(RingTest, ASleepingHostNeedsADoorbell) {
     EXPECT_FALSE(guest_.doorbell_needed());
 }
 
+TEST_F(RingTest, ADoorbellIsAskedForOncePerSleep) {
+    ASSERT_TRUE(host_.prepare_sleep());
+    EXPECT_FALSE(guest_.ask_for_doorbell()) << "there is nothing to look at";
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_TRUE(guest_.ask_for_doorbell());
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_FALSE(guest_.ask_for_doorbell()) << "it is about to wake";
+    host_.end_sleep();
+    while (host_.next().value()) {
+    }
+    ASSERT_TRUE(host_.prepare_sleep());
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_TRUE(guest_.ask_for_doorbell()) << "it slept again";
+}
+
 TEST_F(RingTest, TwoThreadsExchangeManyRecords) {
     constexpr uint64_t kCount = 20000;
     std::thread host([this] {

@@ -161,6 +161,28 @@ TEST_F(WorkerTest, FindsARegionInTheMidstOfItsFile) {
     EXPECT_THAT(worker.log(), HasSubstr("region 99"));
 }
 
+// The device process tells the guest of a region while its message to the worker is under way.
+TEST_F(WorkerTest, ARequestMayOvertakeTheMessageAboutItsRegion) {
+    WorkerProcess worker;
+    WorkerRing ring;
+    open_context(worker);
+    open_ring(worker, ring);
+    ASSERT_TRUE(ring.hello(hello()));
+    const auto buffer = ring.alloc_buffer({0, 64});
+    ASSERT_TRUE(buffer);
+    SharedMemory late(4096);
+    std::jthread messenger([&] {
+        std::this_thread::sleep_for(milliseconds(50));
+        worker.send(WorkerMessage::kAddRegion,
+                    protocol::WorkerAddRegionRequest{kContext, 77, 4096, 0},
+                    {late.file.number(), loan_.number()});
+    });
+    const protocol::TensorData data{0, {16, 1, 1, 1}, {4, 64, 64, 64}, buffer->buffer, 0};
+    EXPECT_TRUE(ring.set_tensor({data, 0, {77, 0, 64}})) << ring.last_message;
+    EXPECT_FALSE(ring.set_tensor({data, 0, {78, 0, 64}}));
+    EXPECT_THAT(ring.last_message, HasSubstr("there is no region 78"));
+}
+
 // A file that shrinks after it is mapped would kill the worker with SIGBUS.
 TEST_F(WorkerTest, RefusesRegionsThatCouldFault) {
     WorkerProcess worker;
