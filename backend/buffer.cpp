@@ -1,6 +1,7 @@
 #include "backend/buffer.h"
 
 #include "backend/memory_account.h"
+#include "backend/sys/huge_pages.h"
 
 namespace virtgpu::backend {
 
@@ -25,6 +26,8 @@ Result<std::shared_ptr<Buffer>> Buffer::allocate(ggml_backend_dev_t device, uint
         return wire::fail(Fault::kRefused, "{} has no room for {} bytes: {} of {} are free",
                           ggml_backend_dev_name(device), size, free, total);
     }
+    if (ggml_backend_buffer_is_host(buffer))
+        ask_for_huge_pages(ggml_backend_buffer_get_base(buffer), size);
     return std::shared_ptr<Buffer>(new Buffer(buffer, size, std::move(account)));
 }
 

@@ -33,8 +33,8 @@ int threads_or_all(int threads) {
                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-// Sleeping and waking costs 50 us and more; past this it is less than one per cent of the wait.
-constexpr std::chrono::microseconds kGuestPolling(5000);
+// Several times what sleeping and waking costs, which is 50 us and more.
+constexpr std::chrono::microseconds kGuestPolling(500);
 // Longer than an application takes between two tokens, short enough to cost nothing that shows.
 constexpr std::chrono::microseconds kRingPolling(200);
 

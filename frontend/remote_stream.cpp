@@ -169,7 +169,7 @@ Result<bool> RemoteStream::copy_tensor(RemoteStream& reader, RemoteBuffer& sourc
 }
 
 Result<void> RemoteStream::finish() {
-    const auto finished = ring_->finish();
+    auto finished = ring_->finish();
     for (const Delivery& delivery : deliveries_)
         if (finished)
             std::memcpy(delivery.to.data(), delivery.bytes.data(), delivery.to.size());

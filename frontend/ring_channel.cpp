@@ -172,41 +172,52 @@ Result<void> RingChannel::await(uint64_t sequence) {
     TRY(ring_doorbell());
     services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
     const auto start = Clock::now();
-    if (!poll(sequence, start)) {
-        services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
-        if (const auto slept = sleep(sequence); !slept)
-            return lose(slept.error());
-    }
+    if (const auto waited = wait(sequence); !waited)
+        return lose(waited.error());
     last_wait_ = Clock::now() - start;
     return {};
 }
 
-bool RingChannel::poll(uint64_t sequence, Clock::time_point start) {
+// Polls at the end of the time that the last wait took, because polling takes from the processor's
+// other thread, where the host may compute, and because waking up late costs more than polling.
+Result<void> RingChannel::wait(uint64_t sequence) {
     const std::chrono::microseconds longest(
         services_.polling_microseconds.load(std::memory_order_relaxed));
-    // After a wait for which polling was not long enough it would be in vain again.
-    if (last_wait_ > longest)
-        return false;
+    if (longest.count() != 0) {
+        if (last_wait_ > longest)
+            TRY(doze(sequence, last_wait_ * 9 / 10 - longest / 2));
+        if (poll(sequence, longest))
+            return {};
+    }
+    while (!settled(sequence)) {
+        TRY(doze(sequence, kSlice));
+        if (!settled(sequence))
+            TRY(check_host(sequence));
+    }
+    return {};
+}
+
+bool RingChannel::poll(uint64_t sequence, std::chrono::microseconds longest) const {
+    const auto end = Clock::now() + longest;
     wire::Relaxation relaxation;
     while (!settled(sequence)) {
-        if (Clock::now() - start >= longest)
+        if (Clock::now() >= end)
             return false;
         relaxation.relax();
     }
     return true;
 }
 
-Result<void> RingChannel::sleep(uint64_t sequence) {
-    while (!settled(sequence)) {
-        if (!ring_.prepare_wait(sequence))
-            break;
-        const auto waited = services_.transport.wait(number_, kSlice);
-        ring_.end_wait();
-        TRY(Result<void>(waited));
-        if (!settled(sequence))
-            TRY(check_host(sequence));
-    }
-    return {};
+// Sleeps until the host signals that the request is done, or the time has passed.
+Result<void> RingChannel::doze(uint64_t sequence, Clock::duration time) {
+    if (settled(sequence) || !ring_.prepare_wait(sequence))
+        return {};
+    services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
+    const auto slept = services_.transport.wait(
+        number_, std::min<std::chrono::microseconds>(
+                     std::chrono::duration_cast<std::chrono::microseconds>(time), kSlice));
+    ring_.end_wait();
+    return slept;
 }
 
 // The wait ended without an outcome. Returns when there is reason to wait on.

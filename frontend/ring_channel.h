@@ -113,8 +113,9 @@ class RingChannel : public CommandStubs {
                                                    std::span<const std::byte> request);
     wire::Result<void> ring_doorbell();
     wire::Result<void> await(uint64_t sequence);
-    bool poll(uint64_t sequence, Clock::time_point start);
-    wire::Result<void> sleep(uint64_t sequence);
+    wire::Result<void> wait(uint64_t sequence);
+    bool poll(uint64_t sequence, std::chrono::microseconds longest) const;
+    wire::Result<void> doze(uint64_t sequence, Clock::duration time);
     wire::Result<void> check_host(uint64_t sequence);
     wire::Result<std::vector<std::byte>> take_reply(uint64_t sequence);
     wire::Result<void> check_queued();

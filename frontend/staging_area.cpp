@@ -20,24 +20,23 @@ size_t aligned(size_t bytes) {
 
 std::optional<size_t> StagingArea::take(size_t bytes) {
     bytes = aligned(bytes);
-    size_t begin = 0;
-    if (bytes > size_)
-        return std::nullopt;
-    if (!pieces_.empty()) {
-        const size_t first = pieces_.front().begin;
-        const size_t last = pieces_.back().end;
-        const bool wrapped = pieces_.back().begin < first;
-        if (!wrapped && bytes <= size_ - last)
-            begin = last;
-        else if (!wrapped && bytes <= first)
-            begin = 0;
-        else if (wrapped && bytes <= first - last)
-            begin = last;
-        else
-            return std::nullopt;
-    }
-    pieces_.push_back({begin, begin + bytes, 0});
+    const auto begin = place_for(bytes);
+    if (begin)
+        pieces_.push_back({*begin, *begin + bytes, 0});
     return begin;
+}
+
+// Behind the last piece, or before the first where the area's end is too near.
+std::optional<size_t> StagingArea::place_for(size_t bytes) const {
+    const size_t first = pieces_.empty() ? 0 : pieces_.front().begin;
+    const size_t last = pieces_.empty() ? 0 : pieces_.back().end;
+    const bool wrapped = !pieces_.empty() && pieces_.back().begin < first;
+    const size_t limit = wrapped ? first : size_;
+    if (bytes <= limit - last)
+        return last;
+    if (!wrapped && bytes <= first)
+        return 0;
+    return std::nullopt;
 }
 
 void StagingArea::use_until(uint64_t sequence) {

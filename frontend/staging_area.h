@@ -34,6 +34,8 @@ class StagingArea {
         uint64_t sequence = 0;  // 0: not known yet
     };
 
+    std::optional<size_t> place_for(size_t bytes) const;
+
     size_t size_;
     std::deque<Piece> pieces_;
 };

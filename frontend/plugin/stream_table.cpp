@@ -58,7 +58,7 @@ bool transfer(ggml_backend_t backend, Function function) {
 }
 
 wire::Result<RemoteBuffer*> buffer_of(const ggml_tensor& tensor) {
-    ggml_backend_buffer_t const buffer = tensor.view_src ? tensor.view_src->buffer : tensor.buffer;
+    ggml_backend_buffer_t buffer = tensor.view_src ? tensor.view_src->buffer : tensor.buffer;
     RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
     if (remote == nullptr)
         return wire::fail(wire::Fault::kRefused, "tensor '{}' is not in a buffer of ours",

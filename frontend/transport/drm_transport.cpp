@@ -9,6 +9,7 @@
 #include "frontend/level1_command.h"
 #include "frontend/transport/virtgpu_uapi.h"
 #include "wire/sys/mapped_region.h"
+#include "wire/sys/time.h"
 
 namespace virtgpu::frontend {
 
@@ -191,14 +192,15 @@ Result<FileDescriptor> DrmTransport::doorbell_with_fence(uint32_t ring) const {
     return FileDescriptor(request.fence_fd);
 }
 
-Result<void> DrmTransport::wait(uint32_t ring, std::chrono::milliseconds timeout) {
+Result<void> DrmTransport::wait(uint32_t ring, std::chrono::microseconds timeout) {
     if (!owner_.is_this())
         return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
     // A fence that an earlier wait left behind still completes with the ring's next signal.
     if (!fences_[ring])
         fences_[ring] = TRY(doorbell_with_fence(ring));
     pollfd fence{fences_[ring].number(), POLLIN, 0};
-    const int ready = ::poll(&fence, 1, static_cast<int>(timeout.count()));
+    const timespec limit = wire::to_timespec(timeout);
+    const int ready = ::ppoll(&fence, 1, &limit, nullptr);
     if (ready < 0 && errno != EINTR)
         return wire::system_failure(errno, "waiting for a fence");
     if (ready > 0)

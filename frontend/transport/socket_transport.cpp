@@ -10,6 +10,7 @@
 
 #include "frontend/quietly.h"
 #include "wire/sys/mapped_region.h"
+#include "wire/sys/time.h"
 
 namespace virtgpu::frontend {
 
@@ -149,12 +150,13 @@ Result<void> SocketTransport::doorbell(uint32_t ring) {
     return {};
 }
 
-Result<void> SocketTransport::wait(uint32_t ring, std::chrono::milliseconds timeout) {
+Result<void> SocketTransport::wait(uint32_t ring, std::chrono::microseconds timeout) {
     TRY(check_owner());
     // No events asked of the socket: a hang-up is always told, answers are for ask().
     std::array<pollfd, 2> entries{
         {{signals_[ring].completion.number(), POLLIN, 0}, {socket_.number(), 0, 0}}};
-    const int ready = ::poll(entries.data(), entries.size(), static_cast<int>(timeout.count()));
+    const timespec limit = wire::to_timespec(timeout);
+    const int ready = ::ppoll(entries.data(), entries.size(), &limit, nullptr);
     if (ready < 0 && errno != EINTR)
         return wire::system_failure(errno, "waiting for the host");
     if (ready > 0 && (entries[0].revents & POLLIN) != 0) {

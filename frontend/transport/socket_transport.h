@@ -28,7 +28,7 @@ class SocketTransport : public Transport {
     wire::Result<void> open_signals(uint32_t ring) override;
     void close_signals(uint32_t ring) override;
     wire::Result<void> doorbell(uint32_t ring) override;
-    wire::Result<void> wait(uint32_t ring, std::chrono::milliseconds timeout) override;
+    wire::Result<void> wait(uint32_t ring, std::chrono::microseconds timeout) override;
     bool connected() const override;
 
  private:

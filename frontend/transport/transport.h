@@ -57,7 +57,7 @@ class Transport {
     virtual wire::Result<void> doorbell(uint32_t ring) = 0;
     // Sleeps until the host signals the ring or `timeout` passes; may return early for no reason.
     // Fault::kLost when the host is known to be gone.
-    virtual wire::Result<void> wait(uint32_t ring, std::chrono::milliseconds timeout) = 0;
+    virtual wire::Result<void> wait(uint32_t ring, std::chrono::microseconds timeout) = 0;
 
     // False when the host is known to be gone. Cheap enough to be called in a polling loop.
     virtual bool connected() const = 0;

@@ -62,7 +62,7 @@ class FakeTransport : public frontend::Transport {
     Result<void> open_signals(uint32_t /*ring*/) override { return {}; }
     void close_signals(uint32_t /*ring*/) override {}
     Result<void> doorbell(uint32_t /*ring*/) override { return {}; }
-    Result<void> wait(uint32_t /*ring*/, std::chrono::milliseconds timeout) override {
+    Result<void> wait(uint32_t /*ring*/, std::chrono::microseconds timeout) override {
         std::unique_lock lock(host_.mutex_);
         const uint64_t before = seen_;
         host_.signaled_.wait_for(lock, timeout, [&] { return host_.signals_ != before; });
