@@ -9,7 +9,7 @@ constexpr uint64_t kBytesPerTensor =
     sizeof(protocol::GraphTensor) + sizeof(ggml_tensor) + 8 * sizeof(void*);
 
 uint64_t bytes_of(const protocol::Graph& graph) {
-    return graph.tensors.size() * kBytesPerTensor;
+    return graph.tensors.size() * kBytesPerTensor + graph.nodes.size() * sizeof(uint32_t);
 }
 
 }  // namespace
@@ -48,13 +48,12 @@ Result<ggml_cgraph*> CachedGraph::build(Session& session, ggml_backend_dev_t dev
     const auto valid = TRY(validate::check_graph(validator, graph_));
     TRY(buffers.check_reach(device));
     built_ = TRY(builder_.build_graph(valid, buffers));
-    const auto used = buffers.all();
-    buffers_.assign(used.begin(), used.end());
+    buffers_ = buffers.unheld();
     return built_;
 }
 
-Result<std::vector<std::shared_ptr<Buffer>>> CachedGraph::hold_buffers() const {
-    std::vector<std::shared_ptr<Buffer>> held;
+Result<std::vector<std::shared_ptr<const void>>> CachedGraph::hold_buffers() const {
+    std::vector<std::shared_ptr<const void>> held;
     held.reserve(buffers_.size());
     for (const std::weak_ptr<Buffer>& buffer : buffers_) {
         held.push_back(buffer.lock());

@@ -34,7 +34,7 @@ class CachedGraph {
     void discard_built() { built_ = nullptr; }
 
     // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
-    Result<std::vector<std::shared_ptr<Buffer>>> hold_buffers() const;
+    Result<std::vector<std::shared_ptr<const void>>> hold_buffers() const;
 
  private:
     CachedGraph(protocol::Graph graph, std::shared_ptr<MemoryAccount> account);

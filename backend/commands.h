@@ -13,13 +13,6 @@
 
 namespace virtgpu::backend {
 
-enum class Stop {
-    kNever,
-    kWhenEmpty,  // after what the ring holds
-    kNow,        // after the present request
-};
-using StopAsked = std::function<Stop()>;
-
 // For one thread at a time. Implemented over device_commands.cpp, buffer_commands.cpp,
 // tensor_commands.cpp and graph_commands.cpp.
 class Commands : public CommandHandler {

@@ -48,10 +48,19 @@ void Executor::run() {
         serve();
     } catch (const std::exception& error) {
         // Memory, mostly: a large graph of one context must not take the others with it.
-        server_->break_off(error.what());
+        break_off(error.what());
     }
     server_->progress()->end();
     finished_ = true;
+}
+
+void Executor::break_off(const char* reason) noexcept {
+    try {
+        server_->break_off(reason);
+    } catch (const std::exception&) {
+        // No memory for the words either.
+        session_->fail();
+    }
 }
 
 void Executor::serve() {

@@ -1,4 +1,4 @@
-// The thread of one ring.
+// The thread of one ring. Ring 0 is served by the threads of streams as well.
 #pragma once
 
 #include <atomic>
@@ -40,6 +40,7 @@ class Executor {
     Executor(std::shared_ptr<RingServer> server, std::shared_ptr<Session> session, Polling polling);
 
     void run();
+    void break_off(const char* reason) noexcept;
     void serve();
     bool poll();
     void sleep();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace virtgpu::backend {
 
@@ -25,13 +26,15 @@ GraphBuilder::~GraphBuilder() {
 }
 
 void GraphBuilder::start(size_t tensors, size_t graph_size) {
-    ggml_free(context_);
+    ggml_free(std::exchange(context_, nullptr));
     const size_t graph_bytes =
         graph_size == 0 ? 0 : ggml_graph_overhead_custom(graph_size, /*grads=*/false);
     const size_t needed = tensors * ggml_tensor_overhead() + graph_bytes;
     if (needed > capacity_ || (capacity_ > kKeptBytes && needed <= kKeptBytes)) {
+        // In this order: the allocation may throw.
+        capacity_ = 0;
+        memory_.reset(new std::byte[needed]);
         capacity_ = needed;
-        memory_.reset(new std::byte[capacity_]);
     }
     // With memory of ours ggml never has to allocate, where it would abort on failure.
     context_ = ggml_init({.mem_size = needed, .mem_buffer = memory_.get(), .no_alloc = true});

@@ -16,7 +16,7 @@ class GraphCache {
     // Fault::kPeer for a number in use, and past the limits: the guest was told them.
     Result<CachedGraph*> add(uint32_t number, protocol::Graph graph,
                              std::shared_ptr<MemoryAccount> account);
-    // Fault::kPeer for a number that is not in use.
+    // Fault::kPeer for a number that is not in use, kRefused where there was no room for the graph.
     Result<CachedGraph*> find(uint32_t number) const;
     Result<void> remove(uint32_t number);
 

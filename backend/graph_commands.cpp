@@ -9,6 +9,8 @@ constexpr uint64_t kMaxGraphBytes =
     protocol::kMaxGraphTensors * (protocol::GraphTensor::kEncodedBytes + sizeof(uint32_t)) +
     2 * sizeof(uint32_t);
 
+constexpr size_t kKeptBytes = size_t{4} << 20;
+
 // How often a ring that waits for another looks whether it has to stop.
 constexpr std::chrono::milliseconds kStopCheck(50);
 
@@ -36,6 +38,9 @@ Result<std::span<const std::byte>> Commands::copy_encoded(const protocol::Region
     const auto region = TRY(session_->region(span.region));
     // The range is checked before memory is taken for it.
     TRY(region->bulk(span.offset, span.size));
+    // A large graph's bytes are not kept for the next.
+    if (encoded_.capacity() > kKeptBytes && span.size <= kKeptBytes)
+        std::vector<std::byte>().swap(encoded_);
     encoded_.resize(span.size);
     TRY(region->copy_out(span.offset, encoded_));
     return std::span<const std::byte>(encoded_);
@@ -64,15 +69,16 @@ Result<void> Commands::DoDropGraph(const protocol::DropGraphRequest& request) {
 Result<void> Commands::DoAwaitRing(const protocol::AwaitRingRequest& request) {
     // Ring 0 is served by whoever needs it and so must never wait.
     TRY(stream());
-    if (request.ring == ring_)
-        return wire::fail(Fault::kPeer, "ring {} waits for itself", ring_);
+    // For ring 0 there is the header of each request.
+    if (request.ring == ring_ || request.ring == 0)
+        return wire::fail(Fault::kPeer, "ring {} waits for ring {}", ring_, request.ring);
     const auto other = session_->ring(request.ring);
     // A ring that is closed has done all that it held.
     if (!other)
         return {};
     const auto progress = other->progress();
     while (!progress->wait_for(request.sequence, kStopCheck))
-        if ((*stop_)() != Stop::kNever || session_->failed())
+        if ((*stop_)() == Stop::kNow || session_->failed())
             return wire::fail(Fault::kLost, "the context ends");
     return {};
 }

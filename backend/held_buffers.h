@@ -25,12 +25,19 @@ class HeldBuffers : public validate::BufferSizes {
     // Of a tensor that was checked with this object.
     const Buffer& get(protocol::Handle buffer) const { return *buffers_.at(key_of(buffer)); }
 
-    std::vector<std::shared_ptr<Buffer>> all() const {
-        std::vector<std::shared_ptr<Buffer>> all;
+    std::vector<std::shared_ptr<const void>> all() const {
+        std::vector<std::shared_ptr<const void>> all;
         all.reserve(buffers_.size());
         for (const auto& [key, buffer] : buffers_)
             all.emplace_back(buffer);
         return all;
+    }
+
+    std::vector<std::weak_ptr<Buffer>> unheld() const {
+        std::vector<std::weak_ptr<Buffer>> unheld;
+        for (const auto& [key, buffer] : buffers_)
+            unheld.emplace_back(buffer);
+        return unheld;
     }
 
     // Fault::kRefused when the device cannot reach one of the buffers.

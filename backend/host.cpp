@@ -91,8 +91,9 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
-    auto session = std::make_shared<Session>(number, *catalogue_, std::move(regions),
-                                             options_.limits, guest_polling_, memory_, log_);
+    auto session =
+        std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
+                                  guest_polling_, memory_, graph_uids_, log_);
     return std::make_unique<Context>(std::move(session), options_.threads, polling_,
                                      std::move(failed));
 }

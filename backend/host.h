@@ -95,6 +95,7 @@ class VIRTGPU_EXPORT Host {
     wire::Log& log_;
     std::unique_ptr<Catalogue> catalogue_;
     std::shared_ptr<MemoryAccount> memory_;
+    std::shared_ptr<GraphUids> graph_uids_ = std::make_shared<GraphUids>(0);
     Polling polling_;                             // of the rings
     std::chrono::microseconds guest_polling_{0};  // that guests are allowed
 };

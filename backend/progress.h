@@ -9,11 +9,13 @@
 
 namespace virtgpu::backend {
 
-// Thread safe. Advanced by one thread at a time.
+// Thread safe. Never goes back.
 class Progress {
  public:
     void advance(uint64_t completed) {
-        completed_.store(completed);
+        uint64_t before = completed_.load();
+        while (before < completed && !completed_.compare_exchange_weak(before, completed)) {
+        }
         // Taken only when somebody waits, which is rare: a lock per request would show.
         if (waiting_.load() == 0)
             return;

@@ -17,10 +17,6 @@ protocol::Status status_of(Fault fault) {
     return protocol::Status::kLost;
 }
 
-Stop never() {
-    return Stop::kNever;
-}
-
 }  // namespace
 
 RingServer::RingServer(wire::HostRing ring, uint32_t number, int threads,
@@ -54,12 +50,15 @@ bool RingServer::serve_all(const StopAsked& stop) {
     }
 }
 
-Result<void> RingServer::serve_until(uint64_t sequence) {
+Result<void> RingServer::serve_until(uint64_t sequence, const StopAsked& stop) {
     if (progress_->reached(sequence))
         return {};
     const std::lock_guard lock(mutex_);
-    while (served_ < sequence)
-        switch (serve_next(never)) {
+    while (served_ < sequence) {
+        // Another of the guest's threads may fill the ring for ever.
+        if (session_->failed() || stop() == Stop::kNow)
+            return wire::fail(Fault::kLost, "the context ends");
+        switch (serve_next(stop)) {
             case Served::kOne:
                 continue;
             case Served::kNothing:
@@ -68,6 +67,7 @@ Result<void> RingServer::serve_until(uint64_t sequence) {
             case Served::kFailed:
                 return wire::fail(Fault::kLost, "ring {} failed", number_);
         }
+    }
     settle();
     return {};
 }
@@ -89,7 +89,7 @@ RingServer::Served RingServer::serve_next(const StopAsked& stop) {
 bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) {
     ++session_->counters().requests;
     payload_.clear();
-    auto outcome = wait_after(request);
+    auto outcome = wait_after(request, stop);
     if (outcome)
         outcome = commands_.carry_out(request, payload_, stop);
     if (!outcome && outcome.error().fault() == Fault::kPeer) {
@@ -107,9 +107,9 @@ bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) 
     return true;
 }
 
-Result<void> RingServer::wait_after(const wire::Request& request) {
+Result<void> RingServer::wait_after(const wire::Request& request, const StopAsked& stop) {
     if (number_ != 0)
-        return session_->serve_ring0(request.after);
+        return session_->serve_ring0(request.after, stop);
     if (request.after >= request.sequence)
         return wire::fail(Fault::kPeer, "a request of ring 0 that comes after itself");
     return {};
@@ -131,7 +131,7 @@ Result<void> RingServer::answer(const wire::Request& request, const Result<void>
 
 // Waits for what the device does in the background and tells the guest.
 void RingServer::settle() {
-    if (completed_ == served_)
+    if (completed_ >= served_)
         return;
     commands_.finish();
     complete(served_);
@@ -143,6 +143,8 @@ void RingServer::break_off(const std::string& reason) {
 }
 
 void RingServer::fail(uint64_t sequence, const std::string& reason) {
+    // What runs in the background may still use what the guest takes for free from now on.
+    commands_.finish();
     // The guest may be waiting, so it is told; whether it reads that no longer matters.
     payload_.clear();
     const std::string text =
@@ -175,8 +177,9 @@ void RingServer::end_sleep() {
 }
 
 bool RingServer::has_requests() {
-    const std::lock_guard lock(mutex_);
-    return ring_.has_requests();
+    // Somebody else serves them where the lock is taken.
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    return lock && ring_.has_requests();
 }
 
 }  // namespace virtgpu::backend

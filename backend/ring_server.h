@@ -29,8 +29,9 @@ class RingServer {
 
     // Serves what the ring holds. False when the context has failed or it must stop now.
     bool serve_all(const StopAsked& stop);
-    // Serves until `sequence` is done. Fault::kPeer when the ring does not hold it.
-    Result<void> serve_until(uint64_t sequence);
+    // Serves until `sequence` is done. Fault::kPeer when the ring does not hold it, kLost when the
+    // context fails or must stop.
+    Result<void> serve_until(uint64_t sequence, const StopAsked& stop);
     // Ends the context: the guest broke the protocol, or there is no memory for what it wants.
     void break_off(const std::string& reason);
 
@@ -48,7 +49,7 @@ class RingServer {
 
     Served serve_next(const StopAsked& stop);
     bool carry_out(const wire::Request& request, const StopAsked& stop);
-    Result<void> wait_after(const wire::Request& request);
+    Result<void> wait_after(const wire::Request& request, const StopAsked& stop);
     Result<void> answer(const wire::Request& request, const Result<void>& outcome);
     void settle();
     void fail(uint64_t sequence, const std::string& reason);

@@ -7,13 +7,14 @@ namespace virtgpu::backend {
 Session::Session(uint32_t context, const Catalogue& catalogue,
                  std::shared_ptr<const Regions> regions, const Limits& limits,
                  std::chrono::microseconds guest_polling, std::shared_ptr<MemoryAccount> memory,
-                 wire::Log& log)
+                 std::shared_ptr<GraphUids> graph_uids, wire::Log& log)
     : context_(context),
       catalogue_(catalogue),
       regions_(std::move(regions)),
       log_(log),
       buffers_(limits.buffers),
       memory_(std::move(memory)),
+      graph_uids_(std::move(graph_uids)),
       limits_(limits),
       guest_polling_(guest_polling) {}
 
@@ -35,8 +36,6 @@ Result<std::shared_ptr<const validate::Vocabulary>> Session::vocabulary() const 
 void Session::add_ring(uint32_t number, const std::shared_ptr<RingServer>& server) {
     const std::lock_guard lock(rings_mutex_);
     rings_[number] = server;
-    if (number == 0)
-        ring0_done_ = 0;
 }
 
 std::shared_ptr<RingServer> Session::ring(uint32_t number) const {
@@ -45,24 +44,14 @@ std::shared_ptr<RingServer> Session::ring(uint32_t number) const {
     return found == rings_.end() ? nullptr : found->second.lock();
 }
 
-Result<void> Session::serve_ring0(uint64_t sequence) {
-    if (ring0_done_ >= sequence)
+Result<void> Session::serve_ring0(uint64_t sequence, const StopAsked& stop) {
+    if (sequence == 0)
         return {};
     const auto server = ring(0);
     if (!server)
         return wire::fail(Fault::kPeer,
                           "a request that comes after one of ring 0, which is closed");
-    TRY(server->serve_until(sequence));
-    ring0_done_ = sequence;
-    return {};
-}
-
-uint64_t Session::next_graph_uid() {
-    // ggml counts its own from 1.
-    constexpr uint64_t kNotOfGgml = uint64_t{1} << 63;
-    constexpr int kContextShift = 40;
-    constexpr uint64_t kContexts = (uint64_t{1} << (63 - kContextShift)) - 1;
-    return kNotOfGgml | (context_ & kContexts) << kContextShift | ++graph_uids_;
+    return server->serve_until(sequence, stop);
 }
 
 bool Session::fail() {

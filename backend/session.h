@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,16 @@
 namespace virtgpu::backend {
 
 class RingServer;
+
+enum class Stop {
+    kNever,
+    kWhenEmpty,  // after what the ring holds
+    kNow,        // after the present request
+};
+using StopAsked = std::function<Stop()>;
+
+// The last that was given to a graph of this process.
+using GraphUids = std::atomic<uint64_t>;
 
 struct Limits {
     uint32_t buffers = 65536;                             // of one context
@@ -40,12 +51,14 @@ struct Counters {
     std::atomic<uint64_t> bytes_out{0};
 };
 
-// Thread safe: every ring has its own thread. Keeps references to the catalogue and the log.
+// Thread safe: every ring has its own thread, and serves ring 0 besides. Keeps references to the
+// catalogue and the log.
 class Session {
  public:
     Session(uint32_t context, const Catalogue& catalogue, std::shared_ptr<const Regions> regions,
             const Limits& limits, std::chrono::microseconds guest_polling,
-            std::shared_ptr<MemoryAccount> memory, wire::Log& log);
+            std::shared_ptr<MemoryAccount> memory, std::shared_ptr<GraphUids> graph_uids,
+            wire::Log& log);
 
     uint32_t context() const { return context_; }
     const Catalogue& catalogue() const { return catalogue_; }
@@ -66,7 +79,7 @@ class Session {
     Result<std::shared_ptr<const validate::Vocabulary>> vocabulary() const;
 
     // For a graph that ggml computes: no other graph of the process has it, ggml's own included.
-    uint64_t next_graph_uid();
+    uint64_t next_graph_uid() { return kNotOfGgml | ++*graph_uids_; }
 
     // Rings of the context, for those that wait for them.
     void add_ring(uint32_t number, const std::shared_ptr<RingServer>& server);
@@ -74,7 +87,7 @@ class Session {
     std::shared_ptr<RingServer> ring(uint32_t number) const;
     // Serves ring 0, in the caller's thread, until `sequence` is done. Fault::kPeer when the ring
     // does not hold it.
-    Result<void> serve_ring0(uint64_t sequence);
+    Result<void> serve_ring0(uint64_t sequence, const StopAsked& stop);
 
     // The guest broke the protocol: no ring of the context is served any more. True for the first.
     bool fail();
@@ -87,13 +100,13 @@ class Session {
     wire::Log& log_;
     wire::HandleTable<Buffer> buffers_;
     const std::shared_ptr<MemoryAccount> memory_;
+    // ggml counts its own from 1.
+    static constexpr uint64_t kNotOfGgml = uint64_t{1} << 63;
+    const std::shared_ptr<GraphUids> graph_uids_;
     const Limits limits_;
     const std::chrono::microseconds guest_polling_;
     Counters counters_;
     std::atomic<bool> failed_{false};
-    std::atomic<uint64_t> graph_uids_{0};
-    // Of ring 0, so that a request that comes after what was done long ago takes no lock.
-    std::atomic<uint64_t> ring0_done_{0};
     mutable std::mutex rings_mutex_;
     std::map<uint32_t, std::weak_ptr<RingServer>> rings_;
     mutable std::mutex vocabulary_mutex_;

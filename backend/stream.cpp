@@ -1,6 +1,6 @@
 #include "backend/stream.h"
 
-#include <iterator>
+#include <string_view>
 
 #include "backend/printable.h"
 
@@ -13,6 +13,15 @@ bool computes_in_background(ggml_backend_t backend) {
     ggml_backend_dev_get_props(ggml_backend_get_device(backend), &properties);
     return properties.caps.async;
 }
+
+// ggml-rpc remembers the last uid per device, for all streams and without a lock.
+bool is_remote(ggml_backend_t backend) {
+    ggml_backend_reg_t const registry =
+        ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
+    return std::string_view(ggml_backend_reg_name(registry)) == "RPC";
+}
+
+constexpr size_t kMostHeld = 4096;
 
 }  // namespace
 
@@ -33,7 +42,8 @@ Stream::Stream(ggml_backend_t backend, Session& session)
     : backend_(backend),
       session_(session),
       graphs_(session.limits().graphs, session.limits().graph_tensors),
-      asynchronous_(computes_in_background(backend)) {}
+      asynchronous_(computes_in_background(backend)),
+      knows_uids_(!is_remote(backend)) {}
 
 Stream::~Stream() {
     ggml_backend_synchronize(backend_);
@@ -59,7 +69,8 @@ Result<void> Stream::build(CachedGraph& graph) {
         return supported;
     }
     // A backend that sees it again need not compare the graphs: CUDA launches at once.
-    internals_.set_uid(*built, session_.next_graph_uid());
+    if (knows_uids_)
+        internals_.set_uid(*built, session_.next_graph_uid());
     return {};
 }
 
@@ -89,9 +100,8 @@ Result<void> Stream::run(uint32_t number) {
     // ggml-rpc asserts that there is something to do.
     if (ggml_graph_n_nodes(graph.built()) == 0)
         return {};
-    auto held = TRY(graph.hold_buffers());
+    start(TRY(graph.hold_buffers()));
     const ggml_status status = ggml_backend_graph_compute_async(backend_, graph.built());
-    started(std::move(held));
     if (status != GGML_STATUS_SUCCESS)
         return wire::fail(Fault::kRefused, "{} did not compute a graph: {}",
                           ggml_backend_name(backend_), ggml_status_to_string(status));
@@ -101,23 +111,26 @@ Result<void> Stream::run(uint32_t number) {
 }
 
 void Stream::set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,
-                        const HeldBuffers& buffers) {
+                        const Held& held) {
+    start(held);
     ggml_backend_tensor_set_async(backend_, tensor, from.data(), offset, from.size());
-    started(buffers.all());
 }
 
 void Stream::get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::BulkData& to,
-                        const HeldBuffers& buffers) {
+                        const Held& held) {
+    start(held);
     ggml_backend_tensor_get_async(backend_, tensor, to.data(), offset, to.size());
-    started(buffers.all());
 }
 
-// Buffers that the guest frees meanwhile live as long as what was started.
-void Stream::started(std::vector<std::shared_ptr<Buffer>> buffers) {
+// Before the device is given anything: keeping it may throw.
+void Stream::start(const Held& held) {
     if (!asynchronous_)
         return;
+    // A guest can queue without end.
+    if (held_.size() + held.size() > kMostHeld)
+        finish();
+    held_.insert(held_.end(), held.begin(), held.end());
     unfinished_ = true;
-    std::move(buffers.begin(), buffers.end(), std::back_inserter(held_));
 }
 
 void Stream::finish() {

@@ -15,6 +15,9 @@ namespace virtgpu::backend {
 // which serves its ring. What it starts may go on in the background until finish().
 class Stream {
  public:
+    // Buffers and regions: what the guest frees lives as long as the background uses it.
+    using Held = std::vector<std::shared_ptr<const void>>;
+
     // `threads` is used by backends that compute on the CPU. Fault::kRefused when the device does
     // not start. Keeps a reference to the session.
     static Result<std::unique_ptr<Stream>> open(ggml_backend_dev_t device, int threads,
@@ -30,36 +33,31 @@ class Stream {
     // Fault::kRefused when the backend fails.
     Result<void> run(uint32_t number);
 
-    // `buffers` are those of the tensor.
-    // The bytes must stay until finish().
+    // `held` is what the transfer touches.
     void set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,
-                    const HeldBuffers& buffers);
+                    const Held& held);
     void get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::BulkData& to,
-                    const HeldBuffers& buffers);
+                    const Held& held);
 
     bool unfinished() const { return unfinished_; }
     void finish();
-    // Keeps something until what was started is done.
-    void hold(std::shared_ptr<const void> object) {
-        if (unfinished_)
-            held_.push_back(std::move(object));
-    }
 
  private:
     Stream(ggml_backend_t backend, Session& session);
 
     Result<void> build(CachedGraph& graph);
     Result<void> check_supported(ggml_cgraph* graph) const;
-    void started(std::vector<std::shared_ptr<Buffer>> buffers);
+    void start(const Held& held);
 
     ggml_backend_t backend_;
     Session& session_;
     GraphCache graphs_;
     ggml_private::GraphInternals internals_;
     bool asynchronous_;
+    bool knows_uids_;
     bool unfinished_ = false;
     // What the background uses.
-    std::vector<std::shared_ptr<const void>> held_;
+    Held held_;
 };
 
 }  // namespace virtgpu::backend

@@ -66,8 +66,9 @@ Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
     if (data.size() == 0)
         return {};
     if (stream_) {
-        stream_->set_tensor(tensor, request.offset, data, buffers);
-        stream_->hold(bulk_region_);
+        Stream::Held held = buffers.all();
+        held.push_back(bulk_region_);
+        stream_->set_tensor(tensor, request.offset, data, held);
     } else {
         ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
     }
@@ -83,8 +84,9 @@ Result<void> Commands::DoGetTensor(const protocol::GetTensorRequest& request) {
     if (data.size() == 0)
         return {};
     if (stream_) {
-        stream_->get_tensor(tensor, request.offset, data, buffers);
-        stream_->hold(bulk_region_);
+        Stream::Held held = buffers.all();
+        held.push_back(bulk_region_);
+        stream_->get_tensor(tensor, request.offset, data, held);
     } else {
         ggml_backend_tensor_get(tensor, data.data(), request.offset, data.size());
     }

@@ -97,6 +97,9 @@ Result<std::unique_ptr<RingChannel>> Connection::open_ring(RingChannel::Sizes si
 
 void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
     const uint32_t number = ring->number();
+    // In a forked child another thread may hold the locks for ever.
+    if (health_.is_copy())
+        return;
     {
         const std::lock_guard lock(streams_mutex_);
         streams_.erase(ring.get());
@@ -107,6 +110,7 @@ void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
 }
 
 Result<void> Connection::finish_streams() {
+    TRY(health_.check());
     const std::lock_guard lock(streams_mutex_);
     for (RingChannel* const stream : streams_)
         TRY(stream->finish());

@@ -9,8 +9,9 @@ namespace {
 
 // With more changes than this part of the tensors, an edit saves nothing over a definition.
 constexpr size_t kLargestEdit = 2;
-// Graphs compared in full before a new one is defined; each costs about 25 us per 1,000 tensors.
-constexpr int kMostCompared = 4;
+// Graphs, the last used first, compared in full before a new one is defined; each costs about 25 us
+// per 1,000 tensors.
+constexpr size_t kMostCompared = 4;
 
 // Nothing when the graphs have more differences than `most`.
 bool compare(const protocol::Graph& old, const protocol::Graph& now, size_t most,
@@ -77,22 +78,26 @@ const protocol::Graph& GraphTable::graph(uint32_t number) const {
 
 // The graph that becomes this one with the fewest changes, and these.
 GraphTable::Entry* GraphTable::most_alike(const protocol::Graph& graph, protocol::GraphEdit& edit) {
+    std::vector<Entry*> candidates;
+    for (Entry& entry : entries_)
+        if (alike(entry.graph, graph))
+            candidates.push_back(&entry);
+    std::sort(candidates.begin(), candidates.end(),
+              [](const Entry* a, const Entry* b) { return a->last_use > b->last_use; });
+    if (candidates.size() > kMostCompared)
+        candidates.resize(kMostCompared);
+
     Entry* best = nullptr;
-    protocol::GraphEdit candidate;
+    protocol::GraphEdit changes;
     size_t most = graph.tensors.size() / kLargestEdit;
-    int compared = 0;
-    for (Entry& entry : entries_) {
-        if (!alike(entry.graph, graph))
+    for (Entry* const entry : candidates) {
+        if (!compare(entry->graph, graph, most, changes))
             continue;
-        if (compare(entry.graph, graph, most, candidate)) {
-            best = &entry;
-            std::swap(edit, candidate);
-            if (edit.changes.empty())
-                break;
-            most = edit.changes.size() - 1;
-        }
-        if (++compared == kMostCompared)
+        best = entry;
+        std::swap(edit, changes);
+        if (edit.changes.empty())
             break;
+        most = edit.changes.size() - 1;
     }
     return best;
 }

@@ -13,6 +13,8 @@ RemoteBuffer::~RemoteBuffer() {
     quietly([this] {
         static_cast<void>(device_.connection().finish_streams());
         static_cast<void>(commands().free_buffer({handle_}));
+        // Others may want the memory before anybody here waits for something.
+        static_cast<void>(commands().wake_host());
         device_.connection().count_freed_buffer();
     });
 }

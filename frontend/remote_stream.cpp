@@ -38,10 +38,9 @@ RemoteStream::RemoteStream(Connection& connection, std::unique_ptr<RingChannel> 
       table_({connection.host().max_graphs, connection.host().max_tensors}) {}
 
 RemoteStream::~RemoteStream() {
-    quietly([this] {
-        static_cast<void>(finish());
-        connection_.close_ring(std::move(ring_));
-    });
+    // Not finish(): whoever asked for bytes and did not wait may be gone, and its memory with it.
+    quietly([this] { static_cast<void>(ring_->finish()); });
+    quietly([this] { connection_.close_ring(std::move(ring_)); });
 }
 
 Result<void> RemoteStream::compute(ggml_cgraph& graph) {
@@ -55,7 +54,9 @@ Result<void> RemoteStream::compute(ggml_cgraph& graph) {
         if (!plan)
             return wire::fail(wire::Fault::kRefused, "the host takes no graph of {} tensors",
                               encoder_.graph().tensors.size());
-        TRY(bring_to_host(*plan));
+        // The table says now that the host has it.
+        if (const auto brought = bring_to_host(*plan); !brought)
+            return connection_.health().lose(brought.error().message());
         number = plan->number;
     }
     TRY(ring_->run_graph({*number}));

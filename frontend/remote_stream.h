@@ -15,7 +15,8 @@ namespace virtgpu::frontend {
 class RemoteBuffer;
 
 // A ggml_backend_t: one ring of the connection, on which the host does in order what is queued.
-// Nothing but finish() waits. For one thread at a time, as ggml's backends are.
+// finish() waits; the others only where bytes are too many for the ring's areas. For one thread at
+// a time, as ggml's backends are.
 class RemoteStream {
  public:
     static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,

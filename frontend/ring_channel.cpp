@@ -152,6 +152,7 @@ Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
     if (const auto sequence = TRY(ring_.send(command, after, request)))
         return *sequence;
     TRY(await(ring_.sent()));
+    TRY(check_queued());
     if (const auto sequence = TRY(ring_.send(command, after, request)))
         return *sequence;
     return wire::fail(Fault::kLost, "the host answers requests that it did not take");

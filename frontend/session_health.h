@@ -20,6 +20,8 @@ class SessionHealth {
     wire::Result<void> check();
     // Marks the session lost, logs `reason` if it was not, and returns the error to pass on.
     tl::unexpected<wire::Error> lose(const std::string& reason);
+    // This process is a fork of the connection's owner.
+    bool is_copy() const { return !owner_.is_this(); }
     bool lost() const { return lost_.load(std::memory_order_acquire); }
 
  private:

@@ -15,15 +15,15 @@ constexpr size_t kPieces = 4;
 // With less than this the host need not begin before somebody waits for it.
 constexpr size_t kWorthWaking = size_t{64} * 1024;
 
-struct Piece {
+struct Asked {
     std::span<std::byte> to;
     wire::BulkData bytes;
     uint64_t sequence;
 };
 
 Result<void> take_oldest(RingChannel& ring, RingChannel::Staging& staging,
-                         std::deque<Piece>& asked) {
-    const Piece& piece = asked.front();
+                         std::deque<Asked>& asked) {
+    const Asked& piece = asked.front();
     TRY(ring.finish(piece.sequence));
     std::memcpy(piece.to.data(), piece.bytes.data(), piece.to.size());
     staging.give_back();
@@ -55,7 +55,7 @@ Result<void> download(RingChannel& ring, const protocol::TensorData& tensor, siz
                       std::span<std::byte> to) {
     auto staging = ring.lock_staging();
     const size_t largest = staging.size() / kPieces;
-    std::deque<Piece> asked;
+    std::deque<Asked> asked;
     while (!to.empty()) {
         const auto bytes = to.first(std::min(to.size(), largest));
         if (asked.size() == kPieces - 1)

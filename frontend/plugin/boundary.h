@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "frontend/connection.h"
 #include "wire/log.h"
 #include "wire/result.h"
 
@@ -17,6 +18,24 @@ Value at_boundary(wire::Log& log, Value fallback, Function function) noexcept {
         log.write(wire::LogLevel::kError, exception.what());
         return fallback;
     }
+}
+
+// For transfers, of which ggml is not told whether they succeeded: any failure but "lost" already
+// loses the connection, which the next computation or allocation says.
+template <typename Function>
+bool transfer_or_lose(Connection& connection, Function function) noexcept {
+    return at_boundary(connection.log(), false, [&] {
+        wire::Result<void> result;
+        try {
+            result = function();
+        } catch (const std::exception& exception) {
+            result = connection.health().lose(exception.what());
+        }
+        if (!result && result.error().fault() != wire::Fault::kLost)
+            static_cast<void>(
+                connection.health().lose("a transfer failed: " + result.error().message()));
+        return result.has_value();
+    });
 }
 
 // For functions of ggml that return nothing: logs the error of a Result<void>. What makes a

@@ -37,16 +37,11 @@ ggml_status init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor) {
     return done ? GGML_STATUS_SUCCESS : GGML_STATUS_FAILED;
 }
 
-// A refused transfer has no other way to show than a lost connection.
 template <typename Function>
 bool transfer(ggml_backend_buffer_t buffer, Function function) {
-    return attempt(log_of(buffer), [&]() -> wire::Result<void> {
+    return transfer_or_lose(object(buffer).device().connection(), [&]() -> wire::Result<void> {
         TRY(object(buffer).update_usage(buffer->usage));
-        auto result = function(object(buffer));
-        if (!result && result.error().fault() != wire::Fault::kLost)
-            return object(buffer).device().connection().health().lose("a transfer failed: " +
-                                                                      result.error().message());
-        return result;
+        return function(object(buffer));
     });
 }
 

@@ -44,8 +44,8 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     get_memory(device, &props->memory_free, &props->memory_total);
     props->type = get_type(device);
     props->device_id = object(device).id().c_str();
-    // No host pointers: llama.cpp would hand over the pages of its model file. Nothing asynchronous
-    // as long as every call waits for the host.
+    // No host pointers: llama.cpp would hand over the pages of its model file. Not async and no
+    // events: llama.cpp would split batches over devices by them, and there are no events yet.
     props->caps = {};
     // Without it llama.cpp reads the whole model file into memory, also for other devices.
     props->caps.mmap_support = true;

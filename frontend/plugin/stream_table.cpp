@@ -44,24 +44,17 @@ RemoteStream* stream_of(ggml_backend_t backend) {
     return backend->iface.get_name == get_name ? object(backend).remote.get() : nullptr;
 }
 
-// What a refused transfer leaves behind is wrong data, and ggml is not told: a lost connection says
-// it with the next call.
 template <typename Function>
 bool transfer(ggml_backend_t backend, Function function) {
-    return attempt(log_of(backend), [&]() -> wire::Result<void> {
-        auto result = function(*object(backend).remote);
-        if (!result && result.error().fault() != wire::Fault::kLost)
-            return object(backend).device.connection().health().lose("a transfer failed: " +
-                                                                     result.error().message());
-        return result;
-    });
+    return transfer_or_lose(object(backend).device.connection(),
+                            [&] { return function(*object(backend).remote); });
 }
 
-wire::Result<RemoteBuffer*> buffer_of(const ggml_tensor& tensor) {
+wire::Result<RemoteBuffer*> buffer_of(const Connection& connection, const ggml_tensor& tensor) {
     ggml_backend_buffer_t buffer = tensor.view_src ? tensor.view_src->buffer : tensor.buffer;
     RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
-    if (remote == nullptr)
-        return wire::fail(wire::Fault::kRefused, "tensor '{}' is not in a buffer of ours",
+    if (remote == nullptr || &remote->device().connection() != &connection)
+        return wire::fail(wire::Fault::kRefused, "tensor '{}' is not in a buffer of this host",
                           tensor.name);
     TRY(remote->update_usage(buffer->usage));
     return remote;
@@ -70,7 +63,7 @@ wire::Result<RemoteBuffer*> buffer_of(const ggml_tensor& tensor) {
 void set_tensor_async(ggml_backend_t backend, ggml_tensor* tensor, const void* data, size_t offset,
                       size_t size) {
     transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
-        return stream.set_tensor(*TRY(buffer_of(*tensor)), *tensor, offset,
+        return stream.set_tensor(*TRY(buffer_of(stream.connection(), *tensor)), *tensor, offset,
                                  {static_cast<const std::byte*>(data), size});
     });
 }
@@ -78,7 +71,7 @@ void set_tensor_async(ggml_backend_t backend, ggml_tensor* tensor, const void* d
 void get_tensor_async(ggml_backend_t backend, const ggml_tensor* tensor, void* data, size_t offset,
                       size_t size) {
     const bool asked = transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
-        return stream.get_tensor(*TRY(buffer_of(*tensor)), *tensor, offset,
+        return stream.get_tensor(*TRY(buffer_of(stream.connection(), *tensor)), *tensor, offset,
                                  {static_cast<std::byte*>(data), size});
     });
     if (!asked)
@@ -92,8 +85,8 @@ bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
     if (source == nullptr || reader == nullptr || &source->connection() != &reader->connection())
         return false;
     return at_boundary(log_of(to_backend), false, [&] {
-        const auto source_buffer = buffer_of(*from);
-        const auto destination_buffer = buffer_of(*to);
+        const auto source_buffer = buffer_of(source->connection(), *from);
+        const auto destination_buffer = buffer_of(source->connection(), *to);
         if (!source_buffer || !destination_buffer)
             return false;
         const auto copied =
@@ -104,13 +97,19 @@ bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
 
 void synchronize(ggml_backend_t backend) {
     // What fails loses the connection, which logs it.
-    attempt(log_of(backend), [&] { return object(backend).remote->finish(); });
+    transfer(backend, [](RemoteStream& stream) { return stream.finish(); });
 }
 
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     wire::Log& log = log_of(backend);
     return at_boundary(log, GGML_STATUS_FAILED, [&] {
-        const auto queued = object(backend).remote->compute(*graph);
+        wire::Result<void> queued;
+        try {
+            queued = object(backend).remote->compute(*graph);
+        } catch (const std::exception& exception) {
+            // What the host has of the graph is uncertain.
+            queued = object(backend).device.connection().health().lose(exception.what());
+        }
         if (queued)
             return GGML_STATUS_SUCCESS;
         // What makes a connection lost was logged when it happened.

@@ -23,6 +23,7 @@ class Workload:
 @dataclasses.dataclass(frozen=True)
 class Contender:
     name: str
+    device: str = "CPU"  # as ggml calls it there
     arguments: tuple = ()
     environment: tuple = ()  # pairs
 
@@ -43,13 +44,13 @@ def _test_name(row):
 
 def native():
     # Weights where the remote backends have them: not repacked.
-    return Contender("native", ("-ngl", "0", "--device", "none", "--repack", "0"))
+    return Contender("native", "CPU", ("-ngl", "0", "--device", "none", "--repack", "0"))
 
 
 @contextlib.contextmanager
 def virtgpu(threads, logs):
     with HostProgram(logs, serve="--listen", threads=threads) as host:
-        yield Contender("virtgpu", ("-ngl", "99", "--device", "virtgpu0"),
+        yield Contender("virtgpu", "virtgpu0", ("-ngl", "99", "--device", "virtgpu0"),
                         (("GGML_VIRTGPU_SOCKET", str(host.socket)), ("GGML_BACKEND_PATH", str(places.frontend()))))
 
 
@@ -61,7 +62,7 @@ def rpc(threads, logs):
                               "-H", "127.0.0.1", "-p", port, "-t", threads], pathlib.Path(logs) / "rpc.log")
     try:
         processes.wait_until(lambda: _accepts(port), 20, "the start of ggml-rpc-server")
-        yield Contender("ggml-rpc", ("-ngl", "99", "--rpc", f"127.0.0.1:{port}", "--device", "RPC0"))
+        yield Contender("ggml-rpc", "RPC0", ("-ngl", "99", "--rpc", f"127.0.0.1:{port}", "--device", "RPC0"))
     finally:
         processes.end(server)
 

@@ -25,9 +25,9 @@ class GraphBuilderTest : public ::testing::Test {
         HostOptions options;
         options.catalogue.backends = {"cpu"};
         catalogue_ = *Catalogue::load(options.catalogue, log_);
-        session_ = std::make_unique<Session>(1, *catalogue_, std::make_shared<TestRegions>(),
-                                             Limits(), std::chrono::microseconds(0),
-                                             std::make_shared<MemoryAccount>(UINT64_MAX), log_);
+        session_ = std::make_unique<Session>(
+            1, *catalogue_, std::make_shared<TestRegions>(), Limits(), std::chrono::microseconds(0),
+            std::make_shared<MemoryAccount>(UINT64_MAX), std::make_shared<GraphUids>(0), log_);
         auto buffer = Buffer::allocate(*catalogue_->device(0), size_t{1} << 20, session_->memory());
         buffer_ = *session_->buffers().add(*buffer);
         vocabulary_ =

@@ -41,7 +41,7 @@ class VenusTransport : public Transport {
     wire::Result<void> open_signals(uint32_t /*ring*/) override { return {}; }
     void close_signals(uint32_t /*ring*/) override {}
     wire::Result<void> doorbell(uint32_t /*ring*/) override { return {}; }
-    wire::Result<void> wait(uint32_t /*ring*/, std::chrono::milliseconds /*timeout*/) override {
+    wire::Result<void> wait(uint32_t /*ring*/, std::chrono::microseconds /*timeout*/) override {
         return {};
     }
     bool connected() const override { return true; }
