@@ -30,7 +30,7 @@ class Relaxation {
     }
 
  private:
-    static constexpr unsigned kLooksPerYield = 32;
+    static constexpr unsigned kLooksPerYield = 512;
 
     unsigned looks_ = 0;
 };
