@@ -106,6 +106,7 @@ int Host::plugin_abi_version() {
     // ggml has no call for it: 3 came with 0.26.
     int major = 0;
     int minor = 0;
+    // NOLINTNEXTLINE(cert-err34-c): the numbers are ggml's own, small, and compared only
     if (std::sscanf(::ggml_version(), "%d.%d", &major, &minor) != 2)
         return 0;
     return major > 0 || minor >= 26 ? 3 : 2;

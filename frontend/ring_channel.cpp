@@ -214,7 +214,7 @@ Result<void> RingChannel::doze(uint64_t sequence, Clock::duration time) {
     if (settled(sequence) || !ring_.prepare_wait(sequence))
         return {};
     services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
-    const auto slept = services_.transport.wait(
+    auto slept = services_.transport.wait(
         number_, std::min<std::chrono::microseconds>(
                      std::chrono::duration_cast<std::chrono::microseconds>(time), kSlice));
     ring_.end_wait();

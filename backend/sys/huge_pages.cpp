@@ -10,10 +10,11 @@ namespace virtgpu::backend {
 void ask_for_huge_pages(void* base, size_t size) {
 #ifdef MADV_HUGEPAGE
     const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const uintptr_t begin = (reinterpret_cast<uintptr_t>(base) + page - 1) / page * page;
-    const uintptr_t end = (reinterpret_cast<uintptr_t>(base) + size) / page * page;
-    if (begin < end)
-        static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+    const uintptr_t behind_page = reinterpret_cast<uintptr_t>(base) % page;
+    const size_t skipped = behind_page == 0 ? 0 : page - behind_page;
+    if (size > skipped)
+        static_cast<void>(::madvise(static_cast<std::byte*>(base) + skipped,
+                                    (size - skipped) / page * page, MADV_HUGEPAGE));
 #else
     static_cast<void>(base);
     static_cast<void>(size);

@@ -114,7 +114,7 @@ class Model {
 
     const Shape shape_;
     const ggml_type type_;
-    std::minstd_rand random_{1};
+    std::minstd_rand random_{1};  // NOLINT(cert-msc51-cpp): the same model every time
     std::unique_ptr<ggml_context, Deleter> context_{
         ggml_init({.mem_size = kMostTensors * ggml_tensor_overhead(),
                    .mem_buffer = nullptr,
