@@ -11,7 +11,7 @@ using wire::Fault;
 
 namespace {
 
-ggml_backend_buffer_t buffer_of(const ggml_tensor& tensor) {
+ggml_backend_buffer_t ggml_buffer_of(const ggml_tensor& tensor) {
     if (tensor.buffer == nullptr && tensor.view_src != nullptr)
         return tensor.view_src->buffer;
     return tensor.buffer;
@@ -19,27 +19,31 @@ ggml_backend_buffer_t buffer_of(const ggml_tensor& tensor) {
 
 }  // namespace
 
-bool BufferPlacer::holds(const ggml_tensor& tensor) const {
-    ggml_backend_buffer_t const buffer = buffer_of(tensor);
+RemoteBuffer* BufferPlacer::buffer_of(const ggml_tensor& tensor) const {
+    ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
     RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
-    return remote != nullptr && &remote->device().connection() == &connection_;
+    return remote != nullptr && &remote->device().connection() == &connection_ ? remote : nullptr;
 }
 
-wire::Result<TensorPlace> BufferPlacer::place(const ggml_tensor& tensor) {
-    ggml_backend_buffer_t const buffer = buffer_of(tensor);
-    RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
-    if (remote == nullptr) {
-        // ggml puts tensors without bytes into buffers without a backend.
-        if (ggml_nbytes(&tensor) == 0)
-            return TensorPlace{};
+wire::Result<RemoteBuffer*> BufferPlacer::buffer_in_use(const ggml_tensor& tensor) const {
+    ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
+    if (buffer == nullptr || remote_buffer(buffer) == nullptr)
         return wire::fail(Fault::kRefused, "tensor '{}' is not in a buffer of this device",
                           tensor.name);
-    }
-    if (&remote->device().connection() != &connection_)
+    RemoteBuffer* const remote = buffer_of(tensor);
+    if (remote == nullptr)
         return wire::fail(Fault::kRefused, "tensor '{}' is in a buffer of another host",
                           tensor.name);
     TRY(remote->update_usage(buffer->usage));
-    return remote->place(tensor);
+    return remote;
+}
+
+wire::Result<TensorPlace> BufferPlacer::place(const ggml_tensor& tensor) {
+    ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
+    // ggml puts tensors without bytes into buffers without a backend.
+    if ((buffer == nullptr || remote_buffer(buffer) == nullptr) && ggml_nbytes(&tensor) == 0)
+        return TensorPlace{};
+    return TRY(buffer_in_use(tensor))->place(tensor);
 }
 
 }  // namespace virtgpu::frontend

@@ -5,6 +5,8 @@
 
 namespace virtgpu::frontend {
 
+class RemoteBuffer;
+
 // Finds the data of tensors in the buffers of one connection, and tells the host on the way what
 // the buffers are for.
 class BufferPlacer : public TensorPlacer {
@@ -12,8 +14,11 @@ class BufferPlacer : public TensorPlacer {
     explicit BufferPlacer(const Connection& connection) : connection_(connection) {}
 
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) override;
-    // Whether the data is in a buffer of the connection.
-    bool holds(const ggml_tensor& tensor) const;
+    // The buffer that the data is in; null when it is none of the connection's.
+    RemoteBuffer* buffer_of(const ggml_tensor& tensor) const;
+    // The same for a request: the host has been told what the buffer is for. Fault::kRefused
+    // instead of null.
+    wire::Result<RemoteBuffer*> buffer_in_use(const ggml_tensor& tensor) const;
 
  private:
     const Connection& connection_;

@@ -58,9 +58,8 @@ void Connection::log_traffic() {
 Result<void> Connection::start() {
     if (!graph_internals_.available())
         log_.warning(
-            "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, and "
-            "each "
-            "graph is compared with those before",
+            "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, "
+            "and each graph is compared with those before",
             ggml_version());
     apir_ = TRY(ApirClient::create(*transport_));
     const auto versions = TRY(apir_->handshake());

@@ -72,7 +72,7 @@ Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
         const ggml_tensor& node = *ggml_graph_node(&graph, i);
         // ggml's scheduler passes over views where it cuts graphs, so those of another backend's
         // data may be among our nodes. Nobody of ours reads them.
-        if (computes_nothing(node.op) && !placer_.holds(node))
+        if (computes_nothing(node.op) && placer_.buffer_of(node) == nullptr)
             continue;
         TRY(encoder_.add_node(node));
         nodes_.push_back(&node);
@@ -131,20 +131,20 @@ Result<protocol::RegionSpan> RemoteStream::place_large(std::span<const std::byte
     return protocol::RegionSpan{large_graphs_->number(), 0, bytes.size()};
 }
 
-Result<void> RemoteStream::set_tensor(RemoteBuffer& buffer, const ggml_tensor& tensor,
-                                      size_t offset, std::span<const std::byte> from) {
+Result<void> RemoteStream::set_tensor(const ggml_tensor& tensor, size_t offset,
+                                      std::span<const std::byte> from) {
     if (from.empty())
         return {};
     TRY(connection_.health().check());
-    return upload(*ring_, TRY(buffer.data_of(tensor)), offset, from);
+    return upload(*ring_, TRY(TRY(placer_.buffer_in_use(tensor))->data_of(tensor)), offset, from);
 }
 
-Result<void> RemoteStream::get_tensor(RemoteBuffer& buffer, const ggml_tensor& tensor,
-                                      size_t offset, std::span<std::byte> to) {
+Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
+                                      std::span<std::byte> to) {
     if (to.empty())
         return {};
     TRY(connection_.health().check());
-    const auto data = TRY(buffer.data_of(tensor));
+    const auto data = TRY(TRY(placer_.buffer_in_use(tensor))->data_of(tensor));
     if (to.size() > kLandingBytes)
         return download(*ring_, data, offset, to);
     if (to.size() > kLandingBytes - landing_used_)
@@ -157,10 +157,10 @@ Result<void> RemoteStream::get_tensor(RemoteBuffer& buffer, const ggml_tensor& t
     return {};
 }
 
-Result<bool> RemoteStream::copy_tensor(RemoteStream& reader, RemoteBuffer& source,
-                                       const ggml_tensor& from, RemoteBuffer& destination,
+Result<bool> RemoteStream::copy_tensor(RemoteStream& reader, const ggml_tensor& from,
                                        const ggml_tensor& to) {
-    const auto request = TRY(destination.copy_request(source, from, to));
+    const RemoteBuffer& source = *TRY(placer_.buffer_in_use(from));
+    const auto request = TRY(TRY(placer_.buffer_in_use(to))->copy_request(source, from, to));
     if (!request)
         return false;
     const uint64_t sequence = TRY(ring_->copy_tensor(*request));

@@ -12,8 +12,6 @@
 
 namespace virtgpu::frontend {
 
-class RemoteBuffer;
-
 // A ggml_backend_t: one ring of the connection, on which the host does in order what is queued.
 // finish() waits; the others only where bytes are too many for the ring's areas. For one thread at
 // a time, as ggml's backends are.
@@ -32,15 +30,14 @@ class RemoteStream {
     // finish().
     wire::Result<void> compute(ggml_cgraph& graph);
     // `from` has been read when it returns.
-    wire::Result<void> set_tensor(RemoteBuffer& buffer, const ggml_tensor& tensor, size_t offset,
+    wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<const std::byte> from);
     // `to` is written by the next finish() at the latest.
-    wire::Result<void> get_tensor(RemoteBuffer& buffer, const ggml_tensor& tensor, size_t offset,
+    wire::Result<void> get_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<std::byte> to);
     // Copies after what is queued here; what `reader` queues from now on comes after the copy.
     // False when the host cannot copy.
-    wire::Result<bool> copy_tensor(RemoteStream& reader, RemoteBuffer& source,
-                                   const ggml_tensor& from, RemoteBuffer& destination,
+    wire::Result<bool> copy_tensor(RemoteStream& reader, const ggml_tensor& from,
                                    const ggml_tensor& to);
     // Waits for all that is queued and delivers what was asked for; fails when any of it failed.
     wire::Result<void> finish();

@@ -4,7 +4,6 @@
 
 #include "frontend/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
-#include "frontend/plugin/buffer_table.h"
 
 namespace virtgpu::frontend {
 
@@ -50,29 +49,17 @@ bool transfer(ggml_backend_t backend, Function function) {
                             [&] { return function(*object(backend).remote); });
 }
 
-wire::Result<RemoteBuffer*> buffer_of(const Connection& connection, const ggml_tensor& tensor) {
-    ggml_backend_buffer_t buffer = tensor.view_src ? tensor.view_src->buffer : tensor.buffer;
-    RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
-    if (remote == nullptr || &remote->device().connection() != &connection)
-        return wire::fail(wire::Fault::kRefused, "tensor '{}' is not in a buffer of this host",
-                          tensor.name);
-    TRY(remote->update_usage(buffer->usage));
-    return remote;
-}
-
 void set_tensor_async(ggml_backend_t backend, ggml_tensor* tensor, const void* data, size_t offset,
                       size_t size) {
     transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
-        return stream.set_tensor(*TRY(buffer_of(stream.connection(), *tensor)), *tensor, offset,
-                                 {static_cast<const std::byte*>(data), size});
+        return stream.set_tensor(*tensor, offset, {static_cast<const std::byte*>(data), size});
     });
 }
 
 void get_tensor_async(ggml_backend_t backend, const ggml_tensor* tensor, void* data, size_t offset,
                       size_t size) {
     const bool asked = transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
-        return stream.get_tensor(*TRY(buffer_of(stream.connection(), *tensor)), *tensor, offset,
-                                 {static_cast<std::byte*>(data), size});
+        return stream.get_tensor(*tensor, offset, {static_cast<std::byte*>(data), size});
     });
     if (!asked)
         std::memset(data, 0, size);
@@ -85,12 +72,7 @@ bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
     if (source == nullptr || reader == nullptr || &source->connection() != &reader->connection())
         return false;
     return at_boundary(log_of(to_backend), false, [&] {
-        const auto source_buffer = buffer_of(source->connection(), *from);
-        const auto destination_buffer = buffer_of(source->connection(), *to);
-        if (!source_buffer || !destination_buffer)
-            return false;
-        const auto copied =
-            source->copy_tensor(*reader, **source_buffer, *from, **destination_buffer, *to);
+        const auto copied = source->copy_tensor(*reader, *from, *to);
         return copied && *copied;
     });
 }

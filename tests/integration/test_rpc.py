@@ -1,38 +1,22 @@
 """The host computes on a ggml-rpc-server: two hops, and the text is the native one."""
 import re
-import socket
 
 import pytest
 
 from container import Container, assert_text_equals_native
-from harness import generation, places, processes
+from harness import generation, rpc_server
 from harness.host import HostProgram
 
-SERVER = f"usr/libexec/{places.TRIPLET}/llama/bin/ggml-rpc-server"
 PASSED = re.compile(r"(\d+)/(\d+) tests passed")
 REQUEST = generation.Request(tokens=24)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        return unused.getsockname()[1]
-
-
-def is_listening(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module", name="server")
 def started_server(log_folder):
     """HOST:PORT of a ggml-rpc-server with this machine's CPU."""
-    port = free_port()
     log_folder.mkdir(parents=True, exist_ok=True)
-    command = [*places.command_for(str(places.root() / SERVER)), "-H", "127.0.0.1", "-p", port, "-d", "CPU", "-t", "2"]
-    process = processes.start(command, log_folder / "server.log")
-    processes.wait_until(lambda: is_listening(port), 20, "the server's port")
-    yield f"127.0.0.1:{port}"
-    processes.end(process)
+    with rpc_server.running(threads=2, log=log_folder / "server.log") as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="module", name="container")

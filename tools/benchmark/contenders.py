@@ -4,10 +4,9 @@ import dataclasses
 import json
 import os
 import pathlib
-import socket
 import subprocess
 
-from harness import places, processes
+from harness import places, rpc_server
 from harness.host import HostProgram
 
 SECONDS = 300  # for one llama-bench
@@ -56,23 +55,5 @@ def virtgpu(threads, logs):
 
 @contextlib.contextmanager
 def rpc(threads, logs):
-    port = _free_port()
-    server = processes.start([*places.command_for(places.root() / "usr/libexec" / places.TRIPLET /
-                                                  "llama/bin/ggml-rpc-server"),
-                              "-H", "127.0.0.1", "-p", port, "-t", threads], pathlib.Path(logs) / "rpc.log")
-    try:
-        processes.wait_until(lambda: _accepts(port), 20, "the start of ggml-rpc-server")
-        yield Contender("ggml-rpc", "RPC0", ("-ngl", "99", "--rpc", f"127.0.0.1:{port}", "--device", "RPC0"))
-    finally:
-        processes.end(server)
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _accepts(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with rpc_server.running(threads, pathlib.Path(logs) / "rpc.log") as endpoint:
+        yield Contender("ggml-rpc", "RPC0", ("-ngl", "99", "--rpc", endpoint, "--device", "RPC0"))
