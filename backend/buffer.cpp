@@ -28,18 +28,44 @@ Result<std::shared_ptr<Buffer>> Buffer::allocate(ggml_backend_dev_t device, uint
     }
     if (ggml_backend_buffer_is_host(buffer))
         ask_for_huge_pages(ggml_backend_buffer_get_base(buffer), size);
-    return std::shared_ptr<Buffer>(new Buffer(buffer, size, std::move(account)));
+    return std::shared_ptr<Buffer>(new Buffer(buffer, size, {std::move(account), nullptr}));
 }
 
-Buffer::Buffer(ggml_backend_buffer_t buffer, uint64_t size, std::shared_ptr<MemoryAccount> account)
+bool Buffer::can_share(ggml_backend_dev_t device) {
+    ggml_backend_dev_props properties{};
+    ggml_backend_dev_get_props(device, &properties);
+    // A GPU with memory of its own would reach for every byte through its bus.
+    return properties.caps.buffer_from_host_ptr && properties.type != GGML_BACKEND_DEVICE_TYPE_GPU;
+}
+
+Result<std::shared_ptr<Buffer>> Buffer::share(ggml_backend_dev_t device,
+                                              std::shared_ptr<wire::Region> region,
+                                              const wire::BulkData& memory) {
+    const size_t alignment = ggml_backend_buft_get_alignment(ggml_backend_dev_buffer_type(device));
+    if (!can_share(device) || memory.size() == 0 ||
+        reinterpret_cast<uintptr_t>(memory.data()) % alignment != 0)
+        return wire::fail(Fault::kRefused, "{} makes no buffer of {} bytes of shared memory",
+                          ggml_backend_dev_name(device), memory.size());
+    // The region was allocated, and counted, by the device process.
+    ggml_backend_buffer_t const buffer = ggml_backend_dev_buffer_from_host_ptr(
+        device, memory.data(), memory.size(), /*max_tensor_size=*/memory.size());
+    if (buffer == nullptr)
+        return wire::fail(Fault::kRefused, "{} takes no memory that the guest sees",
+                          ggml_backend_dev_name(device));
+    return std::shared_ptr<Buffer>(
+        new Buffer(buffer, memory.size(), {nullptr, std::move(region)}));
+}
+
+Buffer::Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground)
     : buffer_(buffer),
       base_(static_cast<std::byte*>(ggml_backend_buffer_get_base(buffer))),
       size_(size),
-      account_(std::move(account)) {}
+      ground_(std::move(ground)) {}
 
 Buffer::~Buffer() {
     ggml_backend_buffer_free(buffer_);
-    account_->give_back(size_);
+    if (ground_.account)
+        ground_.account->give_back(size_);
 }
 
 }  // namespace virtgpu::backend

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "wire/region.h"
 #include "wire/result.h"
 
 namespace virtgpu::backend {
@@ -23,6 +24,13 @@ class Buffer {
     // Fault::kRefused when the device or the account has no room.
     static Result<std::shared_ptr<Buffer>> allocate(ggml_backend_dev_t device, uint64_t size,
                                                     std::shared_ptr<MemoryAccount> account);
+    // A buffer that is memory of the guest's as well: what the guest writes there needs no
+    // transfer. Fault::kRefused where the device computes in memory of its own alone.
+    static Result<std::shared_ptr<Buffer>> share(ggml_backend_dev_t device,
+                                                 std::shared_ptr<wire::Region> region,
+                                                 const wire::BulkData& memory);
+    // Whether share() is of use: the device computes where the processor does.
+    static bool can_share(ggml_backend_dev_t device);
     ~Buffer();
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
@@ -34,12 +42,17 @@ class Buffer {
     void* address(uint64_t offset) const { return base_ + offset; }
 
  private:
-    Buffer(ggml_backend_buffer_t buffer, uint64_t size, std::shared_ptr<MemoryAccount> account);
+    // What the buffer lives on: of the two, the one that is not null.
+    struct Ground {
+        std::shared_ptr<MemoryAccount> account;
+        std::shared_ptr<wire::Region> region;
+    };
+    Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground);
 
     ggml_backend_buffer_t buffer_;
     std::byte* base_;
     uint64_t size_;
-    std::shared_ptr<MemoryAccount> account_;
+    Ground ground_;
 };
 
 }  // namespace virtgpu::backend

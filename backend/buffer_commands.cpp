@@ -9,6 +9,23 @@ Result<protocol::AllocBufferReply> Commands::DoAllocBuffer(
     return protocol::AllocBufferReply{TRY(session_->buffers().add(std::move(buffer)))};
 }
 
+Result<protocol::ShareBufferReply> Commands::DoShareBuffer(
+    const protocol::ShareBufferRequest& request) {
+    ggml_backend_dev_t const owner = TRY(device(request.device));
+    auto region = TRY(session_->region(request.memory.region));
+    const wire::BulkData memory = TRY(region->bulk(request.memory.offset, request.memory.size));
+    auto buffer = TRY(Buffer::share(owner, std::move(region), memory));
+    return protocol::ShareBufferReply{TRY(session_->buffers().add(std::move(buffer)))};
+}
+
+Result<void> Commands::DoChangedBuffer(const protocol::ChangedBufferRequest& request) {
+    const auto buffer = TRY(session_->buffers().find(request.buffer));
+    if (request.offset > buffer->size() || request.size > buffer->size() - request.offset)
+        return wire::fail(Fault::kPeer, "bytes {}+{} changed in a buffer of {}", request.offset,
+                          request.size, buffer->size());
+    return {};
+}
+
 Result<void> Commands::DoFreeBuffer(const protocol::FreeBufferRequest& request) {
     TRY(session_->buffers().remove(request.buffer));
     return {};

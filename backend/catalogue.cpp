@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "backend/buffer.h"
 #include "backend/ggml_vocabulary.h"
 #include "backend/library_folder.h"
 #include "backend/rpc_servers.h"
@@ -144,6 +145,21 @@ Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev
     return chosen;
 }
 
+// What the backend's list says, as far as a guest can take it.
+std::vector<protocol::Feature> features_of(ggml_backend_dev_t device) {
+    auto* const list = reinterpret_cast<ggml_backend_get_features_t>(
+        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device),
+                                          "ggml_backend_get_features"));
+    std::vector<protocol::Feature> features;
+    if (list == nullptr)
+        return features;
+    const ggml_backend_feature* feature = list(ggml_backend_dev_backend_reg(device));
+    for (; feature->name != nullptr && features.size() < protocol::kMaxFeatures; ++feature)
+        features.push_back({text(feature->name, protocol::kMaxNameLength),
+                            text(feature->value, protocol::kMaxNameLength)});
+    return features;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& options,
@@ -195,6 +211,8 @@ protocol::DeviceInfo Catalogue::describe(uint32_t position) const {
     info.buffer_type.name = text(ggml_backend_buft_name(buffer_type));
     info.buffer_type.alignment = ggml_backend_buft_get_alignment(buffer_type);
     info.buffer_type.max_size = ggml_backend_buft_get_max_size(buffer_type);
+    info.shares_memory = Buffer::can_share(device);
+    info.features = features_of(device);
     return info;
 }
 

@@ -20,10 +20,12 @@ class Commands : public CommandHandler {
     Commands(std::shared_ptr<Session> session, uint32_t ring, int threads)
         : session_(std::move(session)), ring_(ring), threads_(threads) {}
 
-    // Decodes the request, carries it out and encodes the reply. `stop` ends waiting.
-    Result<void> carry_out(const wire::Request& request, wire::Writer& reply,
-                           const StopAsked& stop) {
+    // Decodes the request, carries it out and encodes the reply. `stop` ends waiting; while
+    // `abort` says so, what is computed need not be.
+    Result<void> carry_out(const wire::Request& request, wire::Writer& reply, const StopAsked& stop,
+                           const AbortAsked& abort) {
         stop_ = &stop;
+        abort_ = &abort;
         return dispatch(*this, request.command, request.payload, reply);
     }
     // Whether the device still works on what was carried out, and until it does not.
@@ -45,6 +47,9 @@ class Commands : public CommandHandler {
 
     Result<protocol::AllocBufferReply> DoAllocBuffer(
         const protocol::AllocBufferRequest& request) override;
+    Result<protocol::ShareBufferReply> DoShareBuffer(
+        const protocol::ShareBufferRequest& request) override;
+    Result<void> DoChangedBuffer(const protocol::ChangedBufferRequest& request) override;
     Result<void> DoFreeBuffer(const protocol::FreeBufferRequest& request) override;
     Result<void> DoClearBuffer(const protocol::ClearBufferRequest& request) override;
     Result<void> DoSetBufferUsage(const protocol::SetBufferUsageRequest& request) override;
@@ -55,7 +60,11 @@ class Commands : public CommandHandler {
     Result<void> DoMemsetTensor(const protocol::MemsetTensorRequest& request) override;
     Result<void> DoCopyTensor(const protocol::CopyTensorRequest& request) override;
 
-    Result<void> DoOpenStream(const protocol::OpenStreamRequest& request) override;
+    Result<protocol::OpenStreamReply> DoOpenStream(
+        const protocol::OpenStreamRequest& request) override;
+    Result<void> DoSetThreads(const protocol::SetThreadsRequest& request) override;
+    Result<protocol::OptimizeGraphReply> DoOptimizeGraph(
+        const protocol::OptimizeGraphRequest& request) override;
     Result<void> DoDefineGraph(const protocol::DefineGraphRequest& request) override;
     Result<void> DoEditGraph(const protocol::EditGraphRequest& request) override;
     Result<void> DoRunGraph(const protocol::RunGraphRequest& request) override;
@@ -83,6 +92,7 @@ class Commands : public CommandHandler {
     std::vector<std::byte> encoded_;
     std::shared_ptr<wire::Region> bulk_region_;
     const StopAsked* stop_ = nullptr;
+    const AbortAsked* abort_ = nullptr;
 };
 
 }  // namespace virtgpu::backend

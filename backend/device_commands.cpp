@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 
 #include "backend/commands.h"
 #include "backend/printable.h"
@@ -30,6 +31,8 @@ Result<protocol::HelloReply> Commands::DoHello(const protocol::HelloRequest& req
     reply.polling = static_cast<uint32_t>(session_->guest_polling().count());
     reply.max_graphs = session_->limits().graphs;
     reply.max_tensors = session_->limits().graph_tensors;
+    reply.clock = static_cast<uint64_t>(
+        std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
     return reply;
 }
 

@@ -88,6 +88,13 @@ ggml_tensor* GraphBuilder::build_last(const validate::ValidGraph& graph,
     return tensors_.back();
 }
 
+std::unordered_map<const ggml_tensor*, uint32_t> GraphBuilder::positions() const {
+    std::unordered_map<const ggml_tensor*, uint32_t> positions;
+    for (uint32_t i = 0; i < tensors_.size(); ++i)
+        positions.emplace(tensors_[i], i);
+    return positions;
+}
+
 Result<ggml_cgraph*> GraphBuilder::build_graph(const validate::ValidGraph& graph,
                                                const HeldBuffers& buffers) {
     const size_t graph_size = graph.tensors.size() + 1;

@@ -4,6 +4,7 @@
 #include <ggml.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "backend/held_buffers.h"
@@ -23,6 +24,8 @@ class GraphBuilder {
 
     // A graph whose nodes are the graph's in their order. Fault::kSystem when ggml made another.
     Result<ggml_cgraph*> build_graph(const validate::ValidGraph& graph, const HeldBuffers& buffers);
+    // Of the tensors that were built last, in the list that they were built from.
+    std::unordered_map<const ggml_tensor*, uint32_t> positions() const;
     // The last tensor of the list.
     ggml_tensor* build_last(const validate::ValidGraph& graph, const HeldBuffers& buffers);
     // One tensor alone.

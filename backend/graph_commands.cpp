@@ -16,13 +16,14 @@ constexpr std::chrono::milliseconds kStopCheck(50);
 
 }  // namespace
 
-Result<void> Commands::DoOpenStream(const protocol::OpenStreamRequest& request) {
+Result<protocol::OpenStreamReply> Commands::DoOpenStream(
+    const protocol::OpenStreamRequest& request) {
     ggml_backend_dev_t const chosen = TRY(device(request.device));
     if (ring_ == 0 || stream_)
         return wire::fail(Fault::kPeer, "ring {} cannot become a stream{}", ring_,
                           stream_ ? " twice" : "");
     stream_ = TRY(Stream::open(chosen, threads_, *session_));
-    return {};
+    return protocol::OpenStreamReply{stream_->reorders_graphs()};
 }
 
 Result<Stream*> Commands::stream() const {
@@ -59,7 +60,23 @@ Result<void> Commands::DoEditGraph(const protocol::EditGraphRequest& request) {
 }
 
 Result<void> Commands::DoRunGraph(const protocol::RunGraphRequest& request) {
-    return TRY(stream())->run(request.graph);
+    static const AbortAsked never;
+    return TRY(stream())->run(request.graph, request.abortable ? *abort_ : never);
+}
+
+Result<void> Commands::DoSetThreads(const protocol::SetThreadsRequest& request) {
+    Stream* const stream = TRY(this->stream());
+    if (request.threads == 0)
+        return wire::fail(Fault::kPeer, "no threads");
+    stream->set_threads(request.threads);
+    return {};
+}
+
+Result<protocol::OptimizeGraphReply> Commands::DoOptimizeGraph(
+    const protocol::OptimizeGraphRequest& request) {
+    Stream* const stream = TRY(this->stream());
+    const auto encoded = TRY(copy_encoded(request.encoded));
+    return stream->better_order(TRY(wire::decode_whole<protocol::Graph>(encoded)));
 }
 
 Result<void> Commands::DoDropGraph(const protocol::DropGraphRequest& request) {

@@ -1,10 +1,11 @@
 #include "backend/host.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <string_view>
 #include <thread>
+
+#include "ggml_private/plugin_abi_version.h"
 
 namespace virtgpu::backend {
 
@@ -103,13 +104,8 @@ std::string Host::ggml_version() {
 }
 
 int Host::plugin_abi_version() {
-    // ggml has no call for it: 3 came with 0.26.
-    int major = 0;
-    int minor = 0;
-    // NOLINTNEXTLINE(cert-err34-c): the numbers are ggml's own, small, and compared only
-    if (std::sscanf(::ggml_version(), "%d.%d", &major, &minor) != 2)
-        return 0;
-    return major > 0 || minor >= 26 ? 3 : 2;
+    const auto abi = ggml_private::plugin_abi_of(::ggml_version());
+    return abi ? static_cast<int>(*abi) : 0;
 }
 
 }  // namespace virtgpu::backend

@@ -29,6 +29,9 @@ enum class Stop {
 };
 using StopAsked = std::function<Stop()>;
 
+// Whether what is computed at present is no longer wanted; empty where nobody can say so.
+using AbortAsked = std::function<bool()>;
+
 // The last that was given to a graph of this process.
 using GraphUids = std::atomic<uint64_t>;
 

@@ -1,5 +1,6 @@
 #include "backend/stream.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "backend/printable.h"
@@ -21,6 +22,21 @@ bool is_remote(ggml_backend_t backend) {
     return std::string_view(ggml_backend_reg_name(registry)) == "RPC";
 }
 
+// A function that not every backend has; null where this one has not.
+template <typename Function>
+Function function_of(ggml_backend_t backend, const char* name) {
+    ggml_backend_reg_t const registry =
+        ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
+    return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(registry, name));
+}
+
+constexpr const char* kSetThreads = "ggml_backend_set_n_threads";
+constexpr const char* kSetAbort = "ggml_backend_set_abort_callback";
+
+bool ask_whether_to_abort(void* asked) {
+    return (*static_cast<const AbortAsked*>(asked))();
+}
+
 constexpr size_t kMostHeld = 4096;
 
 }  // namespace
@@ -31,15 +47,14 @@ Result<std::unique_ptr<Stream>> Stream::open(ggml_backend_dev_t device, int thre
     if (backend == nullptr)
         return wire::fail(Fault::kRefused, "{} does not start a stream",
                           ggml_backend_dev_name(device));
-    void* const set_threads = ggml_backend_reg_get_proc_address(
-        ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads");
-    if (set_threads != nullptr && threads > 0)
-        reinterpret_cast<ggml_backend_set_n_threads_t>(set_threads)(backend, threads);
-    return std::unique_ptr<Stream>(new Stream(backend, session));
+    std::unique_ptr<Stream> stream(new Stream(backend, threads, session));
+    stream->set_threads(static_cast<uint32_t>(threads));
+    return stream;
 }
 
-Stream::Stream(ggml_backend_t backend, Session& session)
+Stream::Stream(ggml_backend_t backend, int threads, Session& session)
     : backend_(backend),
+      threads_(threads),
       session_(session),
       graphs_(session.limits().graphs, session.limits().graph_tensors),
       asynchronous_(computes_in_background(backend)),
@@ -48,6 +63,12 @@ Stream::Stream(ggml_backend_t backend, Session& session)
 Stream::~Stream() {
     ggml_backend_synchronize(backend_);
     ggml_backend_free(backend_);
+}
+
+void Stream::set_threads(uint32_t threads) {
+    const auto function = function_of<ggml_backend_set_n_threads_t>(backend_, kSetThreads);
+    if (function != nullptr && threads > 0)
+        function(backend_, static_cast<int>(std::min(threads, static_cast<uint32_t>(threads_))));
 }
 
 Result<void> Stream::check_supported(ggml_cgraph* graph) const {
@@ -93,7 +114,7 @@ Result<void> Stream::drop(uint32_t number) {
     return graphs_.remove(number);
 }
 
-Result<void> Stream::run(uint32_t number) {
+Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
     const CachedGraph& graph = *TRY(graphs_.find(number));
     if (graph.built() == nullptr)
         return wire::fail(Fault::kRefused, "graph {} cannot be computed", number);
@@ -101,13 +122,26 @@ Result<void> Stream::run(uint32_t number) {
     if (ggml_graph_n_nodes(graph.built()) == 0)
         return {};
     start(TRY(graph.hold_buffers()));
-    const ggml_status status = ggml_backend_graph_compute_async(backend_, graph.built());
+    const ggml_status status = compute(graph.built(), abort);
+    if (status == GGML_STATUS_ABORTED && abort)
+        return {};
     if (status != GGML_STATUS_SUCCESS)
         return wire::fail(Fault::kRefused, "{} did not compute a graph: {}",
                           ggml_backend_name(backend_), ggml_status_to_string(status));
     ++session_.counters().graphs;
     session_.counters().nodes += graph.nodes();
     return {};
+}
+
+ggml_status Stream::compute(ggml_cgraph* graph, const AbortAsked& abort) {
+    const auto set_abort = abort ? function_of<ggml_backend_set_abort_callback_t>(backend_, kSetAbort)
+                                 : nullptr;
+    if (set_abort == nullptr)
+        return ggml_backend_graph_compute_async(backend_, graph);
+    set_abort(backend_, ask_whether_to_abort, const_cast<AbortAsked*>(&abort));
+    const ggml_status status = ggml_backend_graph_compute_async(backend_, graph);
+    set_abort(backend_, nullptr, nullptr);
+    return status;
 }
 
 void Stream::set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "backend/graph_cache.h"
+#include "backend/graph_order.h"
 #include "ggml_private/graph_internals.h"
 #include "protocol/generated/structures.h"
 
@@ -30,8 +31,16 @@ class Stream {
     Result<void> define(uint32_t number, protocol::Graph graph);
     Result<void> edit(uint32_t number, const protocol::GraphEdit& edit);
     Result<void> drop(uint32_t number);
-    // Fault::kRefused when the backend fails.
-    Result<void> run(uint32_t number);
+    // Fault::kRefused when the backend fails. Backends that can stop do so when `abort` says so,
+    // which is asked from this thread, often.
+    Result<void> run(uint32_t number, const AbortAsked& abort);
+
+    // For backends that compute on the CPU; no more than the stream was opened with.
+    void set_threads(uint32_t threads);
+    bool reorders_graphs() const { return backend::reorders_graphs(backend_); }
+    Result<protocol::OptimizeGraphReply> better_order(const protocol::Graph& graph) const {
+        return backend::better_order(backend_, session_, graph);
+    }
 
     // `held` is what the transfer touches.
     void set_tensor(ggml_tensor* tensor, uint64_t offset, const wire::BulkData& from,
@@ -43,13 +52,15 @@ class Stream {
     void finish();
 
  private:
-    Stream(ggml_backend_t backend, Session& session);
+    Stream(ggml_backend_t backend, int threads, Session& session);
 
     Result<void> build(CachedGraph& graph);
     Result<void> check_supported(ggml_cgraph* graph) const;
+    ggml_status compute(ggml_cgraph* graph, const AbortAsked& abort);
     void start(const Held& held);
 
     ggml_backend_t backend_;
+    const int threads_;
     Session& session_;
     GraphCache graphs_;
     ggml_private::GraphInternals internals_;

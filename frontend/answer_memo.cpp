@@ -1,6 +1,6 @@
 #include "frontend/answer_memo.h"
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 

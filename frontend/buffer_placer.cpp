@@ -1,6 +1,6 @@
 #include "frontend/buffer_placer.h"
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/remote_buffer.h"
 #include "frontend/remote_device.h"

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string_view>
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
 #include "frontend/plugin/discovery.h"
 #include "frontend/plugin/registry.h"
@@ -30,7 +30,7 @@ std::unique_ptr<Plugin> make_plugin() {
     at_boundary(plugin->log, 0, [&] {
         const HostChoice choice{std::getenv("GGML_VIRTGPU_SOCKET"),
                                 std::getenv("GGML_REMOTING_USE_APIR_CAPSET") != nullptr};
-        const auto abi = plugin_abi_of(ggml_version());
+        const auto abi = ggml_private::plugin_abi_of(ggml_version());
         if (!abi) {
             // Whoever has no device of ours need not know.
             if (host_is_there(choice, plugin->log))

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/graph_encoder.h"
 #include "frontend/view_operations.h"
 

@@ -99,4 +99,8 @@ void GuestRing::end_wait() {
     memory_.waiting_for().store(0, std::memory_order_relaxed);
 }
 
+void GuestRing::ask_to_abort(uint64_t sequence) {
+    memory_.abort_until().store(sequence, std::memory_order_relaxed);
+}
+
 }  // namespace virtgpu::wire

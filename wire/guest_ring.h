@@ -45,6 +45,8 @@ class GuestRing {
     // already. The host then signals the ring when it is.
     bool prepare_wait(uint64_t sequence);
     void end_wait();
+    // Asks the host not to compute to their end what the requests up to `sequence` compute.
+    void ask_to_abort(uint64_t sequence);
 
  private:
     RingMemory memory_;

@@ -72,6 +72,10 @@ bool HostRing::complete(uint64_t sequence) {
     return waiting_for != 0 && waiting_for <= sequence;
 }
 
+bool HostRing::abort_asked(uint64_t sequence) const {
+    return memory_.abort_until().load(std::memory_order_relaxed) >= sequence;
+}
+
 bool HostRing::prepare_sleep() {
     memory_.asleep().store(1, std::memory_order_seq_cst);
     if (memory_.request_tail().load(std::memory_order_seq_cst) == request_head_)

@@ -28,6 +28,8 @@ class HostRing {
     Result<std::optional<Request>> next();
 
     bool has_requests() const;
+    // Whether the guest no longer wants what this request computes. From any thread.
+    bool abort_asked(uint64_t sequence) const;
 
     // Writes a reply. Fault::kPeer when there is no room: a guest keeps room for what it asks.
     Result<void> reply(uint64_t sequence, protocol::Status status,

@@ -68,6 +68,9 @@ std::atomic_ref<uint64_t> RingMemory::reply_head() const {
 std::atomic_ref<uint64_t> RingMemory::waiting_for() const {
     return word<uint64_t>(RingHeader::kWaitingFor);
 }
+std::atomic_ref<uint64_t> RingMemory::abort_until() const {
+    return word<uint64_t>(RingHeader::kAbortUntil);
+}
 std::atomic_ref<uint64_t> RingMemory::completed() const {
     return word<uint64_t>(RingHeader::kCompleted);
 }

@@ -62,12 +62,22 @@ void ControlLoop::end(uint32_t number, OpenContext context, Ending ending) {
         owned->context->close();
         const backend::ContextSummary summary = owned->context->summary();
         owned.reset();
-        log_.info(
-            "context closed: context={} graphs={} nodes={} defined={} edited={} requests={} "
-            "doorbells={} bytes_in={} bytes_out={}",
-            number, summary.graphs, summary.nodes, summary.defined, summary.edited,
-            summary.requests, summary.doorbells, summary.bytes_in, summary.bytes_out);
+        log_summary("context closed", number, summary);
     });
+}
+
+void ControlLoop::log_summary(std::string_view occasion, uint32_t context,
+                              const backend::ContextSummary& summary) const {
+    log_.info(
+        "{}: context={} graphs={} nodes={} defined={} edited={} requests={} doorbells={} "
+        "bytes_in={} bytes_out={}",
+        occasion, context, summary.graphs, summary.nodes, summary.defined, summary.edited,
+        summary.requests, summary.doorbells, summary.bytes_in, summary.bytes_out);
+}
+
+void ControlLoop::handle(const wire::WorkerLogCountersRequest&, ControlMessage&) {
+    for (const auto& [number, context] : contexts_)
+        log_summary("context so far", number, context.context->summary());
 }
 
 void ControlLoop::handle(const protocol::WorkerCloseContextRequest& request, ControlMessage&) {

@@ -35,6 +35,7 @@ class ControlLoop {
     void handle(const protocol::WorkerOpenRingRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerCloseRingRequest& request, ControlMessage& message);
     void handle(const wire::WorkerDrainRequest& request, ControlMessage& message);
+    void handle(const wire::WorkerLogCountersRequest& request, ControlMessage& message);
     // What only a worker sends.
     template <typename T>
     void handle(const T& request, ControlMessage& message);
@@ -43,6 +44,8 @@ class ControlLoop {
                                  ControlMessage& message);
     wire::Result<OpenContext*> find(uint32_t context);
     void end(uint32_t number, OpenContext context, Ending ending);
+    void log_summary(std::string_view occasion, uint32_t context,
+                     const backend::ContextSummary& summary) const;
 
     ControlSocket& socket_;
     backend::Host& host_;

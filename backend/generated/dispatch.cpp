@@ -36,7 +36,7 @@ wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
         case Command::kCopyTensor:
             return handler.DoCopyTensor(TRY(wire::decode_whole<protocol::CopyTensorRequest>(request)));
         case Command::kOpenStream:
-            return handler.DoOpenStream(TRY(wire::decode_whole<protocol::OpenStreamRequest>(request)));
+            return encode(reply, TRY(handler.DoOpenStream(TRY(wire::decode_whole<protocol::OpenStreamRequest>(request)))));
         case Command::kDefineGraph:
             return handler.DoDefineGraph(TRY(wire::decode_whole<protocol::DefineGraphRequest>(request)));
         case Command::kEditGraph:
@@ -47,6 +47,14 @@ wire::Result<void> dispatch(CommandHandler& handler, uint32_t command,
             return handler.DoDropGraph(TRY(wire::decode_whole<protocol::DropGraphRequest>(request)));
         case Command::kAwaitRing:
             return handler.DoAwaitRing(TRY(wire::decode_whole<protocol::AwaitRingRequest>(request)));
+        case Command::kShareBuffer:
+            return encode(reply, TRY(handler.DoShareBuffer(TRY(wire::decode_whole<protocol::ShareBufferRequest>(request)))));
+        case Command::kChangedBuffer:
+            return handler.DoChangedBuffer(TRY(wire::decode_whole<protocol::ChangedBufferRequest>(request)));
+        case Command::kOptimizeGraph:
+            return encode(reply, TRY(handler.DoOptimizeGraph(TRY(wire::decode_whole<protocol::OptimizeGraphRequest>(request)))));
+        case Command::kSetThreads:
+            return handler.DoSetThreads(TRY(wire::decode_whole<protocol::SetThreadsRequest>(request)));
     }
     return wire::fail(wire::Fault::kPeer, "unknown command {}", command);
 }
@@ -94,6 +102,14 @@ std::string_view command_name(uint32_t command) {
             return "DROP_GRAPH";
         case Command::kAwaitRing:
             return "AWAIT_RING";
+        case Command::kShareBuffer:
+            return "SHARE_BUFFER";
+        case Command::kChangedBuffer:
+            return "CHANGED_BUFFER";
+        case Command::kOptimizeGraph:
+            return "OPTIMIZE_GRAPH";
+        case Command::kSetThreads:
+            return "SET_THREADS";
     }
     return "unknown";
 }

@@ -42,7 +42,7 @@ class CommandHandler {
     // Copy a tensor's data into another tensor of the same type, shape and strides that it does not overlap.
     virtual wire::Result<void> DoCopyTensor(const protocol::CopyTensorRequest& request) = 0;
     // Make this ring a stream: a ggml_backend_t of a device.
-    virtual wire::Result<void> DoOpenStream(const protocol::OpenStreamRequest& request) = 0;
+    virtual wire::Result<protocol::OpenStreamReply> DoOpenStream(const protocol::OpenStreamRequest& request) = 0;
     // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
     virtual wire::Result<void> DoDefineGraph(const protocol::DefineGraphRequest& request) = 0;
     // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
@@ -53,6 +53,14 @@ class CommandHandler {
     virtual wire::Result<void> DoDropGraph(const protocol::DropGraphRequest& request) = 0;
     // Go on when another ring of the context has done a request.
     virtual wire::Result<void> DoAwaitRing(const protocol::AwaitRingRequest& request) = 0;
+    // Make a buffer of the device's default buffer type out of memory that both sides have. Only where `shares_memory` says so.
+    virtual wire::Result<protocol::ShareBufferReply> DoShareBuffer(const protocol::ShareBufferRequest& request) = 0;
+    // The guest wrote into a shared buffer of weights. Only where `copies_weights` says so.
+    virtual wire::Result<void> DoChangedBuffer(const protocol::ChangedBufferRequest& request) = 0;
+    // In which order this stream's device computes a graph best. Only where `reorders_graphs` says so.
+    virtual wire::Result<protocol::OptimizeGraphReply> DoOptimizeGraph(const protocol::OptimizeGraphRequest& request) = 0;
+    // Compute this stream's graphs with fewer threads than the host would. Backends without threads ignore it.
+    virtual wire::Result<void> DoSetThreads(const protocol::SetThreadsRequest& request) = 0;
 };
 
 // Decodes the request, has it carried out and encodes the reply.

@@ -116,6 +116,11 @@ Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol:
     return GraphValidator(validator, Placement::kRequired).check(graph.tensors, graph.nodes);
 }
 
+Result<ValidGraph> check_unplaced_graph(const TensorValidator& validator,
+                                        const protocol::Graph& graph) {
+    return GraphValidator(validator, Placement::kIgnored).check(graph.tensors, graph.nodes);
+}
+
 Result<ValidGraph> check_bundle(const TensorValidator& validator,
                                 const std::vector<protocol::GraphTensor>& tensors) {
     if (tensors.empty())

@@ -30,6 +30,10 @@ struct ValidGraph {
 // A graph to compute: every tensor with elements has its place in a buffer.
 Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol::Graph& graph);
 
+// The same before any tensor has a place, for questions about the graph.
+Result<ValidGraph> check_unplaced_graph(const TensorValidator& validator,
+                                        const protocol::Graph& graph);
+
 // A node, last, with what it refers to, without places. Never empty.
 Result<ValidGraph> check_bundle(const TensorValidator& validator,
                                 const std::vector<protocol::GraphTensor>& tensors);

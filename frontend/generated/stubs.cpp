@@ -88,11 +88,10 @@ wire::Result<uint64_t> CommandStubs::copy_tensor(const protocol::CopyTensorReque
     return queue(protocol::Command::kCopyTensor, writer.bytes());
 }
 
-wire::Result<void> CommandStubs::open_stream(const protocol::OpenStreamRequest& request) {
+wire::Result<protocol::OpenStreamReply> CommandStubs::open_stream(const protocol::OpenStreamRequest& request) {
     wire::Writer writer;
     TRY(encode(writer, request));
-    TRY(call(protocol::Command::kOpenStream, writer.bytes()));
-    return {};
+    return wire::decode_whole<protocol::OpenStreamReply>(TRY(call(protocol::Command::kOpenStream, writer.bytes())));
 }
 
 wire::Result<uint64_t> CommandStubs::define_graph(const protocol::DefineGraphRequest& request) {
@@ -123,6 +122,30 @@ wire::Result<uint64_t> CommandStubs::await_ring(const protocol::AwaitRingRequest
     wire::Writer writer;
     TRY(encode(writer, request));
     return queue(protocol::Command::kAwaitRing, writer.bytes());
+}
+
+wire::Result<protocol::ShareBufferReply> CommandStubs::share_buffer(const protocol::ShareBufferRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return wire::decode_whole<protocol::ShareBufferReply>(TRY(call(protocol::Command::kShareBuffer, writer.bytes())));
+}
+
+wire::Result<uint64_t> CommandStubs::changed_buffer(const protocol::ChangedBufferRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kChangedBuffer, writer.bytes());
+}
+
+wire::Result<protocol::OptimizeGraphReply> CommandStubs::optimize_graph(const protocol::OptimizeGraphRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return wire::decode_whole<protocol::OptimizeGraphReply>(TRY(call(protocol::Command::kOptimizeGraph, writer.bytes())));
+}
+
+wire::Result<uint64_t> CommandStubs::set_threads(const protocol::SetThreadsRequest& request) {
+    wire::Writer writer;
+    TRY(encode(writer, request));
+    return queue(protocol::Command::kSetThreads, writer.bytes());
 }
 
 }  // namespace virtgpu::frontend

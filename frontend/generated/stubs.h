@@ -40,7 +40,7 @@ class CommandStubs {
     // Copy a tensor's data into another tensor of the same type, shape and strides that it does not overlap.
     wire::Result<uint64_t> copy_tensor(const protocol::CopyTensorRequest& request);
     // Make this ring a stream: a ggml_backend_t of a device.
-    wire::Result<void> open_stream(const protocol::OpenStreamRequest& request);
+    wire::Result<protocol::OpenStreamReply> open_stream(const protocol::OpenStreamRequest& request);
     // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
     wire::Result<uint64_t> define_graph(const protocol::DefineGraphRequest& request);
     // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
@@ -51,6 +51,14 @@ class CommandStubs {
     wire::Result<uint64_t> drop_graph(const protocol::DropGraphRequest& request);
     // Go on when another ring of the context has done a request.
     wire::Result<uint64_t> await_ring(const protocol::AwaitRingRequest& request);
+    // Make a buffer of the device's default buffer type out of memory that both sides have. Only where `shares_memory` says so.
+    wire::Result<protocol::ShareBufferReply> share_buffer(const protocol::ShareBufferRequest& request);
+    // The guest wrote into a shared buffer of weights. Only where `copies_weights` says so.
+    wire::Result<uint64_t> changed_buffer(const protocol::ChangedBufferRequest& request);
+    // In which order this stream's device computes a graph best. Only where `reorders_graphs` says so.
+    wire::Result<protocol::OptimizeGraphReply> optimize_graph(const protocol::OptimizeGraphRequest& request);
+    // Compute this stream's graphs with fewer threads than the host would. Backends without threads ignore it.
+    wire::Result<uint64_t> set_threads(const protocol::SetThreadsRequest& request);
 
  protected:
     // Sends the request and does not wait. Returns its sequence number.

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
 #include "frontend/remote_device.h"
 

@@ -2,11 +2,13 @@
 
 #include <variant>
 
-#include "frontend/ggml_plugin_abi.h"
-#include "frontend/plugin/plugin_abi_version.h"
+#include "ggml_private/ggml_plugin_abi.h"
+#include "ggml_private/plugin_abi_version.h"
 #include "frontend/remote_device.h"
 
 namespace virtgpu::frontend {
+
+using ggml_private::PluginAbi;
 
 // A device's ggml_backend_buffer_type, in the layout that the running ggml uses. ggml keeps its
 // address: not to be moved.

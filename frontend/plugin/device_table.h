@@ -1,8 +1,8 @@
 #pragma once
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/buffer_type_table.h"
-#include "frontend/plugin/plugin_abi_version.h"
+#include "ggml_private/plugin_abi_version.h"
 #include "frontend/remote_device.h"
 
 namespace virtgpu::frontend {

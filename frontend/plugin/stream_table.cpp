@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
 
 namespace virtgpu::frontend {

@@ -24,6 +24,12 @@ inline constexpr uint32_t kMaxDevices = 64;
 inline constexpr uint32_t kMaxRings = 63;
 // Tensors in one graph, leaves and nodes.
 inline constexpr uint32_t kMaxGraphTensors = 262144;
+// Nodes of a graph that a host puts into a better order.
+inline constexpr uint32_t kMaxOptimizedNodes = 8192;
+// Tensors of such a graph whose memory has to stay longer.
+inline constexpr uint32_t kMaxAllocDependencies = 2048;
+// Features that a device names.
+inline constexpr uint32_t kMaxFeatures = 64;
 // Tensors of a node description: itself, ten sources and what they view.
 inline constexpr uint32_t kMaxBundleTensors = 32;
 // Bytes of one message on a container or worker socket.
@@ -160,6 +166,14 @@ struct BufferTypeInfo {
     bool operator==(const BufferTypeInfo&) const = default;
 };
 
+// What a device's backend says it uses of its hardware.
+struct Feature {
+    std::string name;  // For people.
+    std::string value;  // For people.
+
+    bool operator==(const Feature&) const = default;
+};
+
 // A device of the host.
 struct DeviceInfo {
     std::string name;  // ggml's name of the device on the host.
@@ -169,8 +183,21 @@ struct DeviceInfo {
     uint64_t memory_free{};  // Bytes free now.
     uint64_t memory_total{};  // Bytes in all.
     BufferTypeInfo buffer_type;  // The default buffer type.
+    bool shares_memory{};  // Computes on memory that the guest sees: SHARE_BUFFER.
+    bool copies_weights{};  // Computes on copies of weights in another layout: CHANGED_BUFFER tells when they are out of date.
+    std::vector<Feature> features;  // Of its backend.
 
     bool operator==(const DeviceInfo&) const = default;
+};
+
+// Memory that must not be used again too early.
+struct AllocDependency {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint32_t tensor{};  // Position in `tensors`.
+    uint32_t until{};  // Position of the node that reads it last.
+
+    bool operator==(const AllocDependency&) const = default;
 };
 
 // A number that the guest uses and what it means.
@@ -187,6 +214,7 @@ struct RingHeader {
     static constexpr size_t kRequestTail = 0;  // u64, written by the guest. End of the requests written.
     static constexpr size_t kReplyHead = 64;  // u64, written by the guest. End of the replies read.
     static constexpr size_t kWaitingFor = 128;  // u64, written by the guest. Sequence number whose completion wakes the guest; 0 when it is awake.
+    static constexpr size_t kAbortUntil = 192;  // u64, written by the guest. Graphs of requests up to this sequence number need not be computed to their end.
     static constexpr size_t kRequestHead = 1024;  // u64, written by the host. End of the requests read.
     static constexpr size_t kReplyTail = 1088;  // u64, written by the host. End of the replies written.
     static constexpr size_t kCompleted = 1152;  // u64, written by the host. Sequence number of the last request done; the first request is 1.
@@ -255,6 +283,10 @@ enum class Command : uint32_t {
     kRunGraph = 20,
     kDropGraph = 21,
     kAwaitRing = 22,
+    kShareBuffer = 23,
+    kChangedBuffer = 24,
+    kOptimizeGraph = 25,
+    kSetThreads = 26,
 };
 
 
@@ -273,6 +305,8 @@ constexpr bool is_queued(Command command) {
         case Command::kRunGraph:
         case Command::kDropGraph:
         case Command::kAwaitRing:
+        case Command::kChangedBuffer:
+        case Command::kSetThreads:
             return true;
         default:
             return false;
@@ -294,6 +328,7 @@ enum class WorkerMessage : uint32_t {
     kOpenRing = 5,
     kCloseRing = 6,
     kDrain = 7,
+    kLogCounters = 8,
     kContextOpened = 16,
     kRingOpened = 17,
     kContextFailed = 18,
@@ -389,6 +424,7 @@ struct HelloReply {
     uint32_t polling{};  // Microseconds that a guest may poll for a completion before it sleeps; 0 where every processor computes.
     uint32_t max_graphs{};  // Graphs that a stream may have defined.
     uint32_t max_tensors{};  // Tensors in all graphs that a stream may have defined.
+    uint64_t clock{};  // Nanoseconds of the host's clock, for traces of both sides on one time line.
 
     bool operator==(const HelloReply&) const = default;
 };
@@ -571,6 +607,15 @@ struct OpenStreamRequest {
     bool operator==(const OpenStreamRequest&) const = default;
 };
 
+// Make this ring a stream: a ggml_backend_t of a device.
+struct OpenStreamReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    bool reorders_graphs{};  // The device puts nodes into a better order: OPTIMIZE_GRAPH.
+
+    bool operator==(const OpenStreamReply&) const = default;
+};
+
 // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
 struct DefineGraphRequest {
     static constexpr size_t kEncodedBytes = 24;
@@ -593,9 +638,10 @@ struct EditGraphRequest {
 
 // Compute a graph.
 struct RunGraphRequest {
-    static constexpr size_t kEncodedBytes = 4;
+    static constexpr size_t kEncodedBytes = 8;
 
     uint32_t graph{};  // Its number.
+    bool abortable{};  // The guest may change its mind: `abort_until`. Backends that cannot stop compute to the end.
 
     bool operator==(const RunGraphRequest&) const = default;
 };
@@ -617,6 +663,62 @@ struct AwaitRingRequest {
     uint64_t sequence{};  // Sequence number of the request.
 
     bool operator==(const AwaitRingRequest&) const = default;
+};
+
+// Make a buffer of the device's default buffer type out of memory that both sides have. Only where `shares_memory` says so.
+struct ShareBufferRequest {
+    static constexpr size_t kEncodedBytes = 24;
+
+    uint32_t device{};  // Position in HELLO's list.
+    RegionSpan memory;  // The memory; it stays the buffer's until that is freed. Starts at a multiple of the buffer type's alignment.
+
+    bool operator==(const ShareBufferRequest&) const = default;
+};
+
+// Make a buffer of the device's default buffer type out of memory that both sides have. Only where `shares_memory` says so.
+struct ShareBufferReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    Handle buffer;  // The buffer.
+
+    bool operator==(const ShareBufferReply&) const = default;
+};
+
+// The guest wrote into a shared buffer of weights. Only where `copies_weights` says so.
+struct ChangedBufferRequest {
+    static constexpr size_t kEncodedBytes = 24;
+
+    Handle buffer;  // The buffer.
+    uint64_t offset{};  // First byte written.
+    uint64_t size{};  // Bytes.
+
+    bool operator==(const ChangedBufferRequest&) const = default;
+};
+
+// In which order this stream's device computes a graph best. Only where `reorders_graphs` says so.
+struct OptimizeGraphRequest {
+    static constexpr size_t kEncodedBytes = 20;
+
+    RegionSpan encoded;  // An encoded Graph of at most kMaxOptimizedNodes nodes. Buffers are left out.
+
+    bool operator==(const OptimizeGraphRequest&) const = default;
+};
+
+// In which order this stream's device computes a graph best. Only where `reorders_graphs` says so.
+struct OptimizeGraphReply {
+    std::vector<uint32_t> nodes;  // The same positions in the better order.
+    std::vector<AllocDependency> dependencies;  // What has to stay longer for it.
+
+    bool operator==(const OptimizeGraphReply&) const = default;
+};
+
+// Compute this stream's graphs with fewer threads than the host would. Backends without threads ignore it.
+struct SetThreadsRequest {
+    static constexpr size_t kEncodedBytes = 4;
+
+    uint32_t threads{};  // At least 1; more than the host's own number changes nothing.
+
+    bool operator==(const SetThreadsRequest&) const = default;
 };
 
 // Make a region. With the reply: the sealed memfd.

@@ -159,6 +159,17 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::AllocDependency& value) {
+    store_number(to + 0, value.tensor);
+    store_number(to + 4, value.until);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AllocDependency& value) {
+    value.tensor = load_number<uint32_t>(from + 0);
+    value.until = load_number<uint32_t>(from + 4);
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirHandshakeRequest& value) {
     store_number(to + 0, value.major);
     store_number(to + 4, value.minor);
@@ -397,6 +408,18 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::OpenStreamReply& value) {
+    store_number<uint32_t>(to + 0, value.reorders_graphs ? 1 : 0);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::OpenStreamReply& value) {
+    const auto reorders_graphs = load_number<uint32_t>(from + 0);
+    if (reorders_graphs > 1)
+        return fail(Fault::kPeer, "OpenStreamReply.reorders_graphs is {}, neither 0 nor 1", reorders_graphs);
+    value.reorders_graphs = reorders_graphs == 1;
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::DefineGraphRequest& value) {
     store_number(to + 0, value.graph);
     store(to + 4, value.encoded);
@@ -421,10 +444,15 @@ void store_number(std::byte* to, T value) {
 
 [[maybe_unused]] void store(std::byte* to, const protocol::RunGraphRequest& value) {
     store_number(to + 0, value.graph);
+    store_number<uint32_t>(to + 4, value.abortable ? 1 : 0);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::RunGraphRequest& value) {
     value.graph = load_number<uint32_t>(from + 0);
+    const auto abortable = load_number<uint32_t>(from + 4);
+    if (abortable > 1)
+        return fail(Fault::kPeer, "RunGraphRequest.abortable is {}, neither 0 nor 1", abortable);
+    value.abortable = abortable == 1;
     return {};
 }
 
@@ -445,6 +473,57 @@ void store_number(std::byte* to, T value) {
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::AwaitRingRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
     value.sequence = load_number<uint64_t>(from + 4);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ShareBufferRequest& value) {
+    store_number(to + 0, value.device);
+    store(to + 4, value.memory);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ShareBufferRequest& value) {
+    value.device = load_number<uint32_t>(from + 0);
+    TRY(load(from + 4, value.memory));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ShareBufferReply& value) {
+    store(to + 0, value.buffer);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ShareBufferReply& value) {
+    TRY(load(from + 0, value.buffer));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ChangedBufferRequest& value) {
+    store(to + 0, value.buffer);
+    store_number(to + 8, value.offset);
+    store_number(to + 16, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ChangedBufferRequest& value) {
+    TRY(load(from + 0, value.buffer));
+    value.offset = load_number<uint64_t>(from + 8);
+    value.size = load_number<uint64_t>(from + 16);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::OptimizeGraphRequest& value) {
+    store(to + 0, value.encoded);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::OptimizeGraphRequest& value) {
+    TRY(load(from + 0, value.encoded));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::SetThreadsRequest& value) {
+    store_number(to + 0, value.threads);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::SetThreadsRequest& value) {
+    value.threads = load_number<uint32_t>(from + 0);
     return {};
 }
 
@@ -735,6 +814,20 @@ Result<protocol::BufferTypeInfo> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::Feature& value) {
+    TRY(writer.string(value.name, protocol::kMaxNameLength));
+    TRY(writer.string(value.value, protocol::kMaxNameLength));
+    return {};
+}
+
+template <>
+Result<protocol::Feature> decode(Reader& reader) {
+    protocol::Feature value;
+    value.name = TRY(reader.string(protocol::kMaxNameLength));
+    value.value = TRY(reader.string(protocol::kMaxNameLength));
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::DeviceInfo& value) {
     TRY(writer.string(value.name, protocol::kMaxTextLength));
     TRY(writer.string(value.description, protocol::kMaxTextLength));
@@ -743,6 +836,11 @@ Result<void> encode(Writer& writer, const protocol::DeviceInfo& value) {
     writer.number(value.memory_free);
     writer.number(value.memory_total);
     TRY(encode(writer, value.buffer_type));
+    writer.boolean(value.shares_memory);
+    writer.boolean(value.copies_weights);
+    TRY(writer.count(value.features.size(), protocol::kMaxFeatures));
+    for (const auto& element : value.features)
+        TRY(encode(writer, element));
     return {};
 }
 
@@ -756,6 +854,23 @@ Result<protocol::DeviceInfo> decode(Reader& reader) {
     value.memory_free = TRY(reader.number<uint64_t>());
     value.memory_total = TRY(reader.number<uint64_t>());
     value.buffer_type = TRY(decode<protocol::BufferTypeInfo>(reader));
+    value.shares_memory = TRY(reader.boolean());
+    value.copies_weights = TRY(reader.boolean());
+    value.features.resize(TRY(reader.count(protocol::kMaxFeatures, 8)));
+    for (auto& element : value.features)
+        element = TRY(decode<protocol::Feature>(reader));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::AllocDependency& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::AllocDependency> decode(Reader& reader) {
+    protocol::AllocDependency value;
+    TRY(load(TRY(reader.take(8)).data(), value));
     return value;
 }
 
@@ -907,6 +1022,7 @@ Result<void> encode(Writer& writer, const protocol::HelloReply& value) {
     writer.number(value.polling);
     writer.number(value.max_graphs);
     writer.number(value.max_tensors);
+    writer.number(value.clock);
     return {};
 }
 
@@ -916,12 +1032,13 @@ Result<protocol::HelloReply> decode(Reader& reader) {
     value.level2_version = TRY(reader.number<uint32_t>());
     value.host = TRY(reader.string(protocol::kMaxTextLength));
     value.ggml = TRY(reader.string(protocol::kMaxTextLength));
-    value.devices.resize(TRY(reader.count(protocol::kMaxDevices, 52)));
+    value.devices.resize(TRY(reader.count(protocol::kMaxDevices, 64)));
     for (auto& element : value.devices)
         element = TRY(decode<protocol::DeviceInfo>(reader));
     value.polling = TRY(reader.number<uint32_t>());
     value.max_graphs = TRY(reader.number<uint32_t>());
     value.max_tensors = TRY(reader.number<uint32_t>());
+    value.clock = TRY(reader.number<uint64_t>());
     return value;
 }
 
@@ -1203,6 +1320,18 @@ Result<protocol::OpenStreamRequest> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::OpenStreamReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::OpenStreamReply> decode(Reader& reader) {
+    protocol::OpenStreamReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::DefineGraphRequest& value) {
     store(writer.extend(24), value);
     return {};
@@ -1228,14 +1357,14 @@ Result<protocol::EditGraphRequest> decode(Reader& reader) {
 }
 
 Result<void> encode(Writer& writer, const protocol::RunGraphRequest& value) {
-    store(writer.extend(4), value);
+    store(writer.extend(8), value);
     return {};
 }
 
 template <>
 Result<protocol::RunGraphRequest> decode(Reader& reader) {
     protocol::RunGraphRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    TRY(load(TRY(reader.take(8)).data(), value));
     return value;
 }
 
@@ -1260,6 +1389,97 @@ template <>
 Result<protocol::AwaitRingRequest> decode(Reader& reader) {
     protocol::AwaitRingRequest value;
     TRY(load(TRY(reader.take(12)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ShareBufferRequest& value) {
+    store(writer.extend(24), value);
+    return {};
+}
+
+template <>
+Result<protocol::ShareBufferRequest> decode(Reader& reader) {
+    protocol::ShareBufferRequest value;
+    TRY(load(TRY(reader.take(24)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ShareBufferReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ShareBufferReply> decode(Reader& reader) {
+    protocol::ShareBufferReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ChangedBufferRequest& value) {
+    store(writer.extend(24), value);
+    return {};
+}
+
+template <>
+Result<protocol::ChangedBufferRequest> decode(Reader& reader) {
+    protocol::ChangedBufferRequest value;
+    TRY(load(TRY(reader.take(24)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::OptimizeGraphRequest& value) {
+    store(writer.extend(20), value);
+    return {};
+}
+
+template <>
+Result<protocol::OptimizeGraphRequest> decode(Reader& reader) {
+    protocol::OptimizeGraphRequest value;
+    TRY(load(TRY(reader.take(20)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::OptimizeGraphReply& value) {
+    TRY(writer.count(value.nodes.size(), protocol::kMaxOptimizedNodes));
+    if (!value.nodes.empty())
+        std::memcpy(writer.extend(value.nodes.size() * 4), value.nodes.data(),
+                    value.nodes.size() * 4);
+    TRY(writer.count(value.dependencies.size(), protocol::kMaxAllocDependencies));
+    std::byte* dependencies_bytes = writer.extend(value.dependencies.size() * 8);
+    for (const auto& element : value.dependencies) {
+        store(dependencies_bytes, element);
+        dependencies_bytes += 8;
+    }
+    return {};
+}
+
+template <>
+Result<protocol::OptimizeGraphReply> decode(Reader& reader) {
+    protocol::OptimizeGraphReply value;
+    value.nodes.resize(TRY(reader.count(protocol::kMaxOptimizedNodes, 4)));
+    const auto nodes_bytes = TRY(reader.take(value.nodes.size() * 4));
+    if (!nodes_bytes.empty())
+        std::memcpy(value.nodes.data(), nodes_bytes.data(), nodes_bytes.size());
+    value.dependencies.resize(TRY(reader.count(protocol::kMaxAllocDependencies, 8)));
+    const std::byte* dependencies_bytes =
+        TRY(reader.take(value.dependencies.size() * 8)).data();
+    for (auto& element : value.dependencies) {
+        TRY(load(dependencies_bytes, element));
+        dependencies_bytes += 8;
+    }
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::SetThreadsRequest& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::SetThreadsRequest> decode(Reader& reader) {
+    protocol::SetThreadsRequest value;
+    TRY(load(TRY(reader.take(4)).data(), value));
     return value;
 }
 

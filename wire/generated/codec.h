@@ -17,7 +17,9 @@ Result<void> encode(Writer& writer, const protocol::Graph& value);
 Result<void> encode(Writer& writer, const protocol::GraphChange& value);
 Result<void> encode(Writer& writer, const protocol::GraphEdit& value);
 Result<void> encode(Writer& writer, const protocol::BufferTypeInfo& value);
+Result<void> encode(Writer& writer, const protocol::Feature& value);
 Result<void> encode(Writer& writer, const protocol::DeviceInfo& value);
+Result<void> encode(Writer& writer, const protocol::AllocDependency& value);
 Result<void> encode(Writer& writer, const protocol::Name& value);
 Result<void> encode(Writer& writer, const protocol::ApirHandshakeRequest& value);
 Result<void> encode(Writer& writer, const protocol::ApirHandshakeReply& value);
@@ -47,11 +49,18 @@ Result<void> encode(Writer& writer, const protocol::GetTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::MemsetTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::CopyTensorRequest& value);
 Result<void> encode(Writer& writer, const protocol::OpenStreamRequest& value);
+Result<void> encode(Writer& writer, const protocol::OpenStreamReply& value);
 Result<void> encode(Writer& writer, const protocol::DefineGraphRequest& value);
 Result<void> encode(Writer& writer, const protocol::EditGraphRequest& value);
 Result<void> encode(Writer& writer, const protocol::RunGraphRequest& value);
 Result<void> encode(Writer& writer, const protocol::DropGraphRequest& value);
 Result<void> encode(Writer& writer, const protocol::AwaitRingRequest& value);
+Result<void> encode(Writer& writer, const protocol::ShareBufferRequest& value);
+Result<void> encode(Writer& writer, const protocol::ShareBufferReply& value);
+Result<void> encode(Writer& writer, const protocol::ChangedBufferRequest& value);
+Result<void> encode(Writer& writer, const protocol::OptimizeGraphRequest& value);
+Result<void> encode(Writer& writer, const protocol::OptimizeGraphReply& value);
+Result<void> encode(Writer& writer, const protocol::SetThreadsRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionReply& value);
 Result<void> encode(Writer& writer, const protocol::ContainerDestroyRegionRequest& value);
@@ -90,7 +99,11 @@ Result<protocol::GraphEdit> decode(Reader& reader);
 template <>
 Result<protocol::BufferTypeInfo> decode(Reader& reader);
 template <>
+Result<protocol::Feature> decode(Reader& reader);
+template <>
 Result<protocol::DeviceInfo> decode(Reader& reader);
+template <>
+Result<protocol::AllocDependency> decode(Reader& reader);
 template <>
 Result<protocol::Name> decode(Reader& reader);
 template <>
@@ -150,6 +163,8 @@ Result<protocol::CopyTensorRequest> decode(Reader& reader);
 template <>
 Result<protocol::OpenStreamRequest> decode(Reader& reader);
 template <>
+Result<protocol::OpenStreamReply> decode(Reader& reader);
+template <>
 Result<protocol::DefineGraphRequest> decode(Reader& reader);
 template <>
 Result<protocol::EditGraphRequest> decode(Reader& reader);
@@ -159,6 +174,18 @@ template <>
 Result<protocol::DropGraphRequest> decode(Reader& reader);
 template <>
 Result<protocol::AwaitRingRequest> decode(Reader& reader);
+template <>
+Result<protocol::ShareBufferRequest> decode(Reader& reader);
+template <>
+Result<protocol::ShareBufferReply> decode(Reader& reader);
+template <>
+Result<protocol::ChangedBufferRequest> decode(Reader& reader);
+template <>
+Result<protocol::OptimizeGraphRequest> decode(Reader& reader);
+template <>
+Result<protocol::OptimizeGraphReply> decode(Reader& reader);
+template <>
+Result<protocol::SetThreadsRequest> decode(Reader& reader);
 template <>
 Result<protocol::ContainerCreateRegionRequest> decode(Reader& reader);
 template <>

@@ -50,6 +50,8 @@ Result<WorkerRequest> decode_worker_request(uint32_t id, std::span<const std::by
             return decode_whole<protocol::WorkerCloseRingRequest>(fields);
         case 7:
             return WorkerDrainRequest{};
+        case 8:
+            return WorkerLogCountersRequest{};
         case 16:
             return decode_whole<protocol::WorkerContextOpenedRequest>(fields);
         case 17:

@@ -35,6 +35,8 @@ Result<ContainerRequest> decode_container_request(uint32_t id, std::span<const s
 
 // Device to worker: finish what the rings hold, then exit.
 struct WorkerDrainRequest {};
+// Device to worker: say in the log what every context did so far.
+struct WorkerLogCountersRequest {};
 using WorkerRequest = std::variant<
     protocol::WorkerOpenContextRequest,
     protocol::WorkerCloseContextRequest,
@@ -43,6 +45,7 @@ using WorkerRequest = std::variant<
     protocol::WorkerOpenRingRequest,
     protocol::WorkerCloseRingRequest,
     WorkerDrainRequest,
+    WorkerLogCountersRequest,
     protocol::WorkerContextOpenedRequest,
     protocol::WorkerRingOpenedRequest,
     protocol::WorkerContextFailedRequest>;

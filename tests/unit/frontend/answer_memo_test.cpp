@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "frontend/ggml_plugin_abi.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 namespace {

@@ -1,8 +1,8 @@
-#include "frontend/plugin/plugin_abi_version.h"
+#include "ggml_private/plugin_abi_version.h"
 
 #include <gtest/gtest.h>
 
-namespace virtgpu::frontend {
+namespace virtgpu::ggml_private {
 namespace {
 
 TEST(PluginAbiVersionTest, FollowsGgmlsVersion) {
@@ -15,4 +15,4 @@ TEST(PluginAbiVersionTest, FollowsGgmlsVersion) {
 }
 
 }  // namespace
-}  // namespace virtgpu::frontend
+}  // namespace virtgpu::ggml_private

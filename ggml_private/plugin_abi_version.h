@@ -3,7 +3,7 @@
 #include <optional>
 #include <string_view>
 
-namespace virtgpu::frontend {
+namespace virtgpu::ggml_private {
 
 // The layouts of ggml_backend_buffer_type that we have.
 enum class PluginAbi { kVersion2 = 2, kVersion3 = 3 };
@@ -12,4 +12,4 @@ enum class PluginAbi { kVersion2 = 2, kVersion3 = 3 };
 // for several layouts.
 std::optional<PluginAbi> plugin_abi_of(std::string_view ggml_version);
 
-}  // namespace virtgpu::frontend
+}  // namespace virtgpu::ggml_private

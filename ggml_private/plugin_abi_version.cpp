@@ -1,8 +1,8 @@
-#include "frontend/plugin/plugin_abi_version.h"
+#include "ggml_private/plugin_abi_version.h"
 
 #include <charconv>
 
-namespace virtgpu::frontend {
+namespace virtgpu::ggml_private {
 
 namespace {
 
@@ -26,4 +26,4 @@ std::optional<PluginAbi> plugin_abi_of(std::string_view ggml_version) {
     return std::nullopt;
 }
 
-}  // namespace virtgpu::frontend
+}  // namespace virtgpu::ggml_private
