@@ -52,8 +52,7 @@ Result<std::shared_ptr<Buffer>> Buffer::share(ggml_backend_dev_t device,
     if (buffer == nullptr)
         return wire::fail(Fault::kRefused, "{} takes no memory that the guest sees",
                           ggml_backend_dev_name(device));
-    return std::shared_ptr<Buffer>(
-        new Buffer(buffer, memory.size(), {nullptr, std::move(region)}));
+    return std::shared_ptr<Buffer>(new Buffer(buffer, memory.size(), {nullptr, std::move(region)}));
 }
 
 Buffer::Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground)

@@ -147,9 +147,9 @@ Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev
 
 // What the backend's list says, as far as a guest can take it.
 std::vector<protocol::Feature> features_of(ggml_backend_dev_t device) {
-    auto* const list = reinterpret_cast<ggml_backend_get_features_t>(
-        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device),
-                                          "ggml_backend_get_features"));
+    auto* const list =
+        reinterpret_cast<ggml_backend_get_features_t>(ggml_backend_reg_get_proc_address(
+            ggml_backend_dev_backend_reg(device), "ggml_backend_get_features"));
     std::vector<protocol::Feature> features;
     if (list == nullptr)
         return features;

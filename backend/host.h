@@ -85,7 +85,8 @@ class VIRTGPU_EXPORT Host {
 
     // Of the ggml that the library runs with.
     static std::string ggml_version();
-    // Version of ggml's plug-in interface that its backends must have; 0 for one that we do not know.
+    // Version of ggml's plug-in interface that its backends must have; 0 for one that we do not
+    // know.
     static int plugin_abi_version();
 
  private:

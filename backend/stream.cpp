@@ -134,8 +134,8 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
 }
 
 ggml_status Stream::compute(ggml_cgraph* graph, const AbortAsked& abort) {
-    const auto set_abort = abort ? function_of<ggml_backend_set_abort_callback_t>(backend_, kSetAbort)
-                                 : nullptr;
+    const auto set_abort =
+        abort ? function_of<ggml_backend_set_abort_callback_t>(backend_, kSetAbort) : nullptr;
     if (set_abort == nullptr)
         return ggml_backend_graph_compute_async(backend_, graph);
     set_abort(backend_, ask_whether_to_abort, const_cast<AbortAsked*>(&abort));

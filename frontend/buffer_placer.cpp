@@ -1,9 +1,9 @@
 #include "frontend/buffer_placer.h"
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/remote_buffer.h"
 #include "frontend/remote_device.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 

@@ -82,7 +82,8 @@ Result<void> Connection::say_hello() {
     return {};
 }
 
-Result<std::unique_ptr<RingChannel>> Connection::open_ring(RingChannel::Sizes sizes) {
+Result<std::unique_ptr<RingChannel>> Connection::open_ring(uint32_t device,
+                                                           RingChannel::Sizes sizes) {
     const uint32_t number = TRY(ring_numbers_.take());
     auto ring = RingChannel::open(services(), number, sizes, commands_.get());
     if (!ring) {
@@ -90,7 +91,7 @@ Result<std::unique_ptr<RingChannel>> Connection::open_ring(RingChannel::Sizes si
         return ring;
     }
     const std::lock_guard lock(streams_mutex_);
-    streams_.insert(ring->get());
+    streams_.emplace(ring->get(), device);
     return ring;
 }
 
@@ -111,8 +112,27 @@ void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
 Result<void> Connection::finish_streams() {
     TRY(health_.check());
     const std::lock_guard lock(streams_mutex_);
-    for (RingChannel* const stream : streams_)
+    for (const auto& [stream, device] : streams_)
         TRY(stream->finish());
+    return {};
+}
+
+bool Connection::busy(uint32_t device) {
+    if (!commands_->idle())
+        return true;
+    const std::lock_guard lock(streams_mutex_);
+    return std::any_of(streams_.begin(), streams_.end(), [device](const auto& stream) {
+        return stream.second == device && !stream.first->idle();
+    });
+}
+
+Result<void> Connection::finish(uint32_t device) {
+    TRY(health_.check());
+    TRY(commands_->finish());
+    const std::lock_guard lock(streams_mutex_);
+    for (const auto& [stream, of_device] : streams_)
+        if (of_device == device)
+            TRY(stream->finish());
     return {};
 }
 

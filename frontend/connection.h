@@ -1,9 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 
 #include "frontend/apir_client.h"
 #include "frontend/ring_channel.h"
@@ -33,13 +33,16 @@ class Connection {
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
-    wire::Result<std::unique_ptr<RingChannel>> open_ring(RingChannel::Sizes sizes);
+    wire::Result<std::unique_ptr<RingChannel>> open_ring(uint32_t device, RingChannel::Sizes sizes);
     // Instead of deleting a ring that open_ring made. Says in the log what the connection did so
     // far.
     void close_ring(std::unique_ptr<RingChannel> ring);
 
     // Before a buffer is freed: waits for all that streams have queued, which may name it.
     wire::Result<void> finish_streams();
+    // Whether the host still works for this device, or on ring 0; and until it does not.
+    bool busy(uint32_t device);
+    wire::Result<void> finish(uint32_t device);
     // How many buffers were freed. What was known of tensors' places before is uncertain since.
     uint64_t buffers_freed() const { return buffers_freed_.load(std::memory_order_acquire); }
     void count_freed_buffer() { buffers_freed_.fetch_add(1, std::memory_order_acq_rel); }
@@ -62,7 +65,7 @@ class Connection {
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<RingChannel> commands_;
     std::mutex streams_mutex_;
-    std::set<RingChannel*> streams_;
+    std::map<RingChannel*, uint32_t> streams_;  // to their devices
     protocol::HelloReply host_;
 };
 

@@ -3,11 +3,11 @@
 #include <memory>
 #include <string_view>
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
 #include "frontend/plugin/discovery.h"
 #include "frontend/plugin/registry.h"
 #include "frontend/stderr_log.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
@@ -20,13 +20,13 @@ struct Plugin {
     std::unique_ptr<Registry> registry;  // null where ggml's version is not supported
 };
 
-bool debug_wanted() {
-    const char* const value = std::getenv("GGML_VIRTGPU_DEBUG");
+bool is_on(const char* variable) {
+    const char* const value = std::getenv(variable);
     return value != nullptr && std::string_view(value) != "0" && *value != '\0';
 }
 
 std::unique_ptr<Plugin> make_plugin() {
-    auto plugin = std::make_unique<Plugin>(debug_wanted());
+    auto plugin = std::make_unique<Plugin>(is_on("GGML_VIRTGPU_DEBUG"));
     at_boundary(plugin->log, 0, [&] {
         const HostChoice choice{std::getenv("GGML_VIRTGPU_SOCKET"),
                                 std::getenv("GGML_REMOTING_USE_APIR_CAPSET") != nullptr};
@@ -39,7 +39,8 @@ std::unique_ptr<Plugin> make_plugin() {
                 plugin->log.debug("ggml {} is not supported; 0.23 or newer is", ggml_version());
             return 0;
         }
-        plugin->registry = std::make_unique<Registry>(*abi, plugin->log);
+        plugin->registry = std::make_unique<Registry>(
+            *abi, RegistrySettings{is_on("GGML_VIRTGPU_OBEY_THREADS")}, plugin->log);
         for (auto& connection : connect_to_hosts(choice, plugin->log))
             plugin->registry->add(std::move(connection));
         return 0;

@@ -26,6 +26,7 @@ void GraphEncoder::clear() {
     positions_.clear();
     graph_.tensors.clear();
     graph_.nodes.clear();
+    tensors_.clear();
 }
 
 Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
@@ -43,6 +44,7 @@ Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
             ++graph_.tensors[source - 1].use_count;
     positions_.set(&node, position);
     graph_.tensors.push_back(entry);
+    tensors_.push_back(&node);
     graph_.nodes.push_back(position);
     return {};
 }
@@ -65,6 +67,7 @@ Result<uint32_t> GraphEncoder::reference(const ggml_tensor& tensor) {
     const auto position = static_cast<uint32_t>(graph_.tensors.size());
     positions_.set(&tensor, position);
     graph_.tensors.push_back(entry);
+    tensors_.push_back(&tensor);
     return position;
 }
 

@@ -3,6 +3,7 @@
 #include <ggml.h>
 
 #include <optional>
+#include <vector>
 
 #include "frontend/pointer_map.h"
 #include "frontend/tensor_description.h"
@@ -25,6 +26,8 @@ class GraphEncoder {
     // May be exchanged for another, to keep this one; clear() comes next.
     protocol::Graph& graph() { return graph_; }
     const protocol::Graph& graph() const { return graph_; }
+    // The tensor that a position stands for; valid as long as the application's graph is.
+    const ggml_tensor* tensor(size_t position) const { return tensors_[position]; }
     // How often nodes of the guest's graph, in this part of it and in others, use the result of the
     // `node`th node. Unknown counts as one more than in this part: the host then keeps the result.
     void set_total_uses(size_t node, std::optional<int32_t> uses);
@@ -36,6 +39,7 @@ class GraphEncoder {
     TensorPlacer* placer_;
     PointerMap positions_;
     protocol::Graph graph_;
+    std::vector<const ggml_tensor*> tensors_;
 };
 
 }  // namespace virtgpu::frontend

@@ -1,5 +1,7 @@
 #include "frontend/remote_buffer.h"
 
+#include <cstring>
+
 #include "frontend/quietly.h"
 #include "frontend/remote_device.h"
 #include "frontend/transfer.h"
@@ -8,6 +10,14 @@ namespace virtgpu::frontend {
 
 using wire::Fault;
 using wire::Result;
+
+namespace {
+
+// So many bytes are not queued behind what the host has to do: copying them twice takes longer than
+// waiting.
+constexpr size_t kWorthWaiting = size_t{64} * 1024;
+
+}  // namespace
 
 RemoteBuffer::~RemoteBuffer() {
     quietly([this] {
@@ -24,7 +34,7 @@ RingChannel& RemoteBuffer::commands() {
 }
 
 Result<TensorPlace> RemoteBuffer::place(const ggml_tensor& tensor) const {
-    const auto base = reinterpret_cast<uintptr_t>(addresses_.base());
+    const auto base = reinterpret_cast<uintptr_t>(space_.base());
     const auto data = reinterpret_cast<uintptr_t>(tensor.data);
     if (data < base || data - base > size_)
         return wire::fail(Fault::kRefused, "the data of tensor '{}' is not in its buffer",
@@ -50,8 +60,45 @@ Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
 
 Result<void> RemoteBuffer::memset_tensor(const ggml_tensor& tensor, uint8_t value, size_t offset,
                                          size_t size) {
-    if (size != 0)
+    if (size == 0)
+        return {};
+    TRY(device_.connection().health().check());
+    if (!can_reach()) {
         TRY(commands().memset_tensor({TRY(data_of(tensor)), offset, size, value}));
+        return {};
+    }
+    std::memset(TRY(shared_bytes(tensor, offset, size)).data(), value, size);
+    return tell_change(TRY(place(tensor)).offset + offset, size);
+}
+
+// Whether a shared buffer may be touched now: nothing that was queued before may come after.
+bool RemoteBuffer::can_reach() const {
+    return memory() != nullptr && !device_.busy();
+}
+
+Result<void> RemoteBuffer::wait_to_reach() {
+    return device_.busy() ? device_.finish() : Result<void>();
+}
+
+Result<wire::BulkData> RemoteBuffer::shared_bytes(const ggml_tensor& tensor, size_t offset,
+                                                  size_t size) const {
+    const uint64_t first = TRY(place(tensor)).offset + offset;
+    if (first > size_ || size > size_ - first)
+        return wire::fail(Fault::kRefused, "bytes {}+{} of tensor '{}' are not in its buffer",
+                          offset, size, tensor.name);
+    return memory()->bulk(first, size);
+}
+
+Result<void> RemoteBuffer::write(const ggml_tensor& tensor, size_t offset,
+                                 std::span<const std::byte> from) {
+    std::memcpy(TRY(shared_bytes(tensor, offset, from.size())).data(), from.data(), from.size());
+    return tell_change(TRY(place(tensor)).offset + offset, from.size());
+}
+
+// The host may compute on a copy of weights in another layout.
+Result<void> RemoteBuffer::tell_change(uint64_t offset, uint64_t size) {
+    if (device_.copies_weights() && usage_ == GGML_BACKEND_BUFFER_USAGE_WEIGHTS)
+        TRY(commands().changed_buffer({handle_, offset, size}));
     return {};
 }
 
@@ -60,6 +107,10 @@ Result<void> RemoteBuffer::set_tensor(const ggml_tensor& tensor, size_t offset,
     if (from.empty())
         return {};
     TRY(device_.connection().health().check());
+    if (memory() && from.size() >= kWorthWaiting)
+        TRY(wait_to_reach());
+    if (can_reach())
+        return write(tensor, offset, from);
     return upload(commands(), TRY(data_of(tensor)), offset, from);
 }
 
@@ -68,7 +119,11 @@ Result<void> RemoteBuffer::get_tensor(const ggml_tensor& tensor, size_t offset,
     if (to.empty())
         return {};
     TRY(device_.connection().health().check());
-    return download(commands(), TRY(data_of(tensor)), offset, to);
+    if (!memory())
+        return download(commands(), TRY(data_of(tensor)), offset, to);
+    TRY(wait_to_reach());
+    std::memcpy(to.data(), TRY(shared_bytes(tensor, offset, to.size())).data(), to.size());
+    return {};
 }
 
 Result<bool> RemoteBuffer::copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
@@ -94,8 +149,13 @@ Result<std::optional<protocol::CopyTensorRequest>> RemoteBuffer::copy_request(
 }
 
 Result<void> RemoteBuffer::clear(uint8_t value) {
-    TRY(commands().clear_buffer({handle_, value}));
-    return {};
+    TRY(device_.connection().health().check());
+    if (!can_reach()) {
+        TRY(commands().clear_buffer({handle_, value}));
+        return {};
+    }
+    std::memset(space_.base(), value, size_);
+    return tell_change(0, size_);
 }
 
 Result<void> RemoteBuffer::update_usage(ggml_backend_buffer_usage usage) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "frontend/address_reservation.h"
+#include "frontend/buffer_space.h"
 #include "frontend/connection.h"
 #include "frontend/tensor_description.h"
 
@@ -14,21 +14,23 @@ namespace virtgpu::frontend {
 
 class RemoteDevice;
 
-// A buffer on the host. Its base is reserved address space: only offsets from it mean anything.
-// What changes it is queued. Failures of transfers are logged once and make the connection lost;
-// get_tensor then gives zeroes.
+// A buffer on the host. Where the host shares its memory, transfers are plain copies whenever the
+// host has nothing to do for the device; else they are queued, and the buffer's base is reserved
+// address space: only offsets from it mean anything. Failures of transfers are logged once and make
+// the connection lost; get_tensor then gives zeroes.
 class RemoteBuffer {
  public:
-    RemoteBuffer(RemoteDevice& device, protocol::Handle handle, AddressReservation addresses,
-                 size_t size)
-        : device_(device), handle_(handle), addresses_(std::move(addresses)), size_(size) {}
+    RemoteBuffer(RemoteDevice& device, protocol::Handle handle, BufferSpace space, size_t size)
+        : device_(device), handle_(handle), space_(std::move(space)), size_(size) {}
     // Frees the host's buffer.
     ~RemoteBuffer();
     RemoteBuffer(const RemoteBuffer&) = delete;
     RemoteBuffer& operator=(const RemoteBuffer&) = delete;
 
     RemoteDevice& device() { return device_; }
-    void* base() const { return addresses_.base(); }
+    void* base() const { return space_.base(); }
+    // Null for a buffer that only the host can reach.
+    std::shared_ptr<wire::Region> memory() const { return space_.memory(); }
     // Fault::kRefused for a tensor whose data is not in the buffer.
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) const;
 
@@ -46,6 +48,12 @@ class RemoteBuffer {
     // The same for a stream to send; nothing where the host cannot copy.
     wire::Result<std::optional<protocol::CopyTensorRequest>> copy_request(
         const RemoteBuffer& source, const ggml_tensor& from, const ggml_tensor& to) const;
+    // Bytes of a tensor in memory().
+    wire::Result<wire::BulkData> shared_bytes(const ggml_tensor& tensor, size_t offset,
+                                              size_t size) const;
+    // Writes them, while the host does nothing with them.
+    wire::Result<void> write(const ggml_tensor& tensor, size_t offset,
+                             std::span<const std::byte> from);
     // For requests that name the tensor's data.
     wire::Result<protocol::TensorData> data_of(const ggml_tensor& tensor) const;
     wire::Result<void> clear(uint8_t value);
@@ -54,10 +62,13 @@ class RemoteBuffer {
 
  private:
     RingChannel& commands();
+    bool can_reach() const;
+    wire::Result<void> wait_to_reach();
+    wire::Result<void> tell_change(uint64_t offset, uint64_t size);
 
     RemoteDevice& device_;
     protocol::Handle handle_;
-    AddressReservation addresses_;
+    BufferSpace space_;
     size_t size_;
     std::atomic<uint32_t> usage_ = GGML_BACKEND_BUFFER_USAGE_ANY;
 };

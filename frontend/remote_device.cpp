@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/graph_encoder.h"
 #include "frontend/view_operations.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
@@ -14,6 +14,9 @@ using wire::Result;
 namespace {
 
 constexpr double kMebibyte = 1024.0 * 1024.0;
+
+// A region takes whole pages and several messages.
+constexpr size_t kSmallestShared = size_t{64} * 1024;
 
 Result<std::vector<protocol::GraphTensor>> node_description(const ggml_tensor& node) {
     GraphEncoder encoder(nullptr);
@@ -114,6 +117,14 @@ size_t RemoteDevice::alloc_size(const ggml_tensor& tensor) {
 }
 
 Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::allocate(size_t size) {
+    if (info_.shares_memory && size >= kSmallestShared) {
+        auto shared = share(size);
+        if (shared || shared.error().fault() == Fault::kLost)
+            return shared;
+        // The host's own memory will do: regions are fewer and smaller.
+        connection_.log().debug("{}: {} bytes are not shared: {}", name_, size,
+                                shared.error().message());
+    }
     auto addresses = TRY(AddressReservation::create(size, alignment()));
     const auto reply = connection_.commands().alloc_buffer({index_, size});
     if (!reply && reply.error().fault() == Fault::kRefused) {
@@ -124,7 +135,15 @@ Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::allocate(size_t size) {
             static_cast<double>(now.total) / kMebibyte, reply.error().message());
     }
     const protocol::Handle handle = TRY(Result<protocol::AllocBufferReply>(reply)).buffer;
-    return std::make_unique<RemoteBuffer>(*this, handle, std::move(addresses), size);
+    return std::make_unique<RemoteBuffer>(*this, handle, BufferSpace(std::move(addresses)), size);
+}
+
+Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::share(size_t size) {
+    auto region = TRY(connection_.commands().create_region(size));
+    const auto shared =
+        TRY(connection_.commands().share_buffer({index_, {region->number(), 0, size}}));
+    return std::make_unique<RemoteBuffer>(*this, shared.buffer, BufferSpace(std::move(region)),
+                                          size);
 }
 
 Result<std::unique_ptr<RemoteStream>> RemoteDevice::open_stream() {

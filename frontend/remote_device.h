@@ -32,6 +32,8 @@ class RemoteDevice {
     enum ggml_backend_dev_type type() const;
     size_t alignment() const { return info_.buffer_type.alignment; }
     size_t max_buffer_size() const { return info_.buffer_type.max_size; }
+    bool copies_weights() const { return info_.copies_weights; }
+    const std::vector<protocol::Feature>& features() const { return info_.features; }
 
     Memory memory();
     bool supports_op(const ggml_tensor& node);
@@ -39,10 +41,16 @@ class RemoteDevice {
     // Bytes that the tensor needs in a buffer of this device, at least ggml_nbytes.
     size_t alloc_size(const ggml_tensor& tensor);
 
+    // Whether the host still works for this device, and until it does not.
+    bool busy() { return connection_.busy(index_); }
+    wire::Result<void> finish() { return connection_.finish(index_); }
+
     wire::Result<std::unique_ptr<RemoteBuffer>> allocate(size_t size);
     wire::Result<std::unique_ptr<RemoteStream>> open_stream();
 
  private:
+    wire::Result<std::unique_ptr<RemoteBuffer>> share(size_t size);
+
     Connection& connection_;
     uint32_t index_;
     const protocol::DeviceInfo& info_;

@@ -1,6 +1,5 @@
 #include "frontend/remote_stream.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "frontend/quietly.h"
@@ -17,25 +16,28 @@ namespace {
 // Room for encoded graphs of about 3,500 tensors; larger ones get a region besides.
 constexpr size_t kStagingBytes = size_t{2} << 20;
 constexpr size_t kLargestPiece = kStagingBytes / 2;
-// Room for the logits of several tokens.
-constexpr size_t kLandingBytes = size_t{2} << 20;
-constexpr size_t kLandingAlignment = 64;
 
 }  // namespace
 
 Result<std::unique_ptr<RemoteStream>> RemoteStream::open(Connection& connection, uint32_t device) {
-    auto stream = std::make_unique<RemoteStream>(
-        connection, TRY(connection.open_ring({kStagingBytes, kLandingBytes})));
-    TRY(stream->ring_->open_stream({device}));
-    return stream;
+    auto ring = TRY(connection.open_ring(device, {kStagingBytes, Deliveries::kLandingBytes}));
+    const auto opened = ring->open_stream({device});
+    if (!opened) {
+        connection.close_ring(std::move(ring));
+        return tl::unexpected(opened.error());
+    }
+    return std::make_unique<RemoteStream>(connection, std::move(ring), opened->reorders_graphs);
 }
 
-RemoteStream::RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring)
+RemoteStream::RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring,
+                           bool reorders_graphs)
     : connection_(connection),
       ring_(std::move(ring)),
       placer_(connection),
       encoder_(&placer_),
-      table_({connection.host().max_graphs, connection.host().max_tensors}) {}
+      table_({connection.host().max_graphs, connection.host().max_tensors}),
+      reorders_graphs_(reorders_graphs),
+      deliveries_(*ring_) {}
 
 RemoteStream::~RemoteStream() {
     // Not finish(): whoever asked for bytes and did not wait may be gone, and its memory with it.
@@ -43,8 +45,9 @@ RemoteStream::~RemoteStream() {
     quietly([this] { connection_.close_ring(std::move(ring_)); });
 }
 
-Result<void> RemoteStream::compute(ggml_cgraph& graph) {
+Result<ggml_status> RemoteStream::compute(ggml_cgraph& graph) {
     TRY(connection_.health().check());
+    TRY(deliveries_.send_postponed());
     const uint64_t freed = connection_.buffers_freed();
     const uint64_t uid = connection_.graph_internals().uid(graph);
     auto number = table_.find(uid, freed);
@@ -59,9 +62,47 @@ Result<void> RemoteStream::compute(ggml_cgraph& graph) {
             return connection_.health().lose(brought.error().message());
         number = plan->number;
     }
-    TRY(ring_->run_graph({*number}));
+    const uint64_t sequence = TRY(ring_->run_graph({*number, /*abortable=*/unwanted_ != nullptr}));
     connection_.traffic().graphs.fetch_add(1, std::memory_order_relaxed);
+    return unwanted_ ? wait_or_abort(sequence) : GGML_STATUS_SUCCESS;
+}
+
+Result<ggml_status> RemoteStream::wait_or_abort(uint64_t sequence) {
+    if (TRY(ring_->finish_unless(sequence, unwanted_)))
+        return GGML_STATUS_SUCCESS;
+    ring_->ask_to_abort(sequence);
+    TRY(ring_->finish(sequence));
+    return GGML_STATUS_ABORTED;
+}
+
+Result<void> RemoteStream::set_threads(uint32_t threads) {
+    TRY(ring_->set_threads({threads}));
     return {};
+}
+
+Result<void> RemoteStream::optimize(ggml_cgraph& graph,
+                                    const ggml_backend_graph_optimize_params* parameters) {
+    TRY(connection_.health().check());
+    order_encoder_.clear();
+    const int count = ggml_graph_n_nodes(&graph);
+    for (int i = 0; i < count; ++i)
+        TRY(order_encoder_.add_node(*ggml_graph_node(&graph, i)));
+    for (int i = 0; i < count; ++i)
+        order_encoder_.set_total_uses(
+            static_cast<size_t>(i),
+            connection_.graph_internals().uses(graph, *ggml_graph_node(&graph, i)));
+    return orders_.apply(order_encoder_, graph, parameters,
+                         [&](std::span<const std::byte> bytes) { return ask_for_order(bytes); });
+}
+
+Result<protocol::OptimizeGraphReply> RemoteStream::ask_for_order(
+    std::span<const std::byte> encoded) {
+    protocol::OptimizeGraphReply order;
+    TRY(send_encoded(encoded, [&](const protocol::RegionSpan& span) -> Result<uint64_t> {
+        order = TRY(ring_->optimize_graph({span}));
+        return ring_->sent();
+    }));
+    return order;
 }
 
 Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
@@ -92,13 +133,13 @@ Result<void> RemoteStream::bring_to_host(const GraphTable::Plan& plan) {
         case GraphTable::Plan::Step::kEdit:
             connection_.traffic().edited.fetch_add(1, std::memory_order_relaxed);
             TRY(encode(writer_, plan.edit));
-            return send_encoded([&](const protocol::RegionSpan& span) {
+            return send_encoded(writer_.bytes(), [&](const protocol::RegionSpan& span) {
                 return ring_->edit_graph({plan.number, span});
             });
         case GraphTable::Plan::Step::kDefine:
             connection_.traffic().defined.fetch_add(1, std::memory_order_relaxed);
             TRY(encode(writer_, table_.graph(plan.number)));
-            return send_encoded([&](const protocol::RegionSpan& span) {
+            return send_encoded(writer_.bytes(), [&](const protocol::RegionSpan& span) {
                 return ring_->define_graph({plan.number, span});
             });
     }
@@ -106,8 +147,7 @@ Result<void> RemoteStream::bring_to_host(const GraphTable::Plan& plan) {
 }
 
 template <typename Send>
-Result<void> RemoteStream::send_encoded(Send send) {
-    const auto bytes = writer_.bytes();
+Result<void> RemoteStream::send_encoded(std::span<const std::byte> bytes, Send send) {
     connection_.traffic().bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
     if (bytes.size() > kLargestPiece) {
         TRY(send(TRY(place_large(bytes))));
@@ -136,7 +176,14 @@ Result<void> RemoteStream::set_tensor(const ggml_tensor& tensor, size_t offset,
     if (from.empty())
         return {};
     TRY(connection_.health().check());
-    return upload(*ring_, TRY(TRY(placer_.buffer_in_use(tensor))->data_of(tensor)), offset, from);
+    RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
+    if (buffer.memory() && idle()) {
+        // The bytes may be among those that were asked for.
+        TRY(finish());
+        return buffer.write(tensor, offset, from);
+    }
+    TRY(deliveries_.send_postponed());
+    return upload(*ring_, TRY(buffer.data_of(tensor)), offset, from);
 }
 
 Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
@@ -144,16 +191,12 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
     if (to.empty())
         return {};
     TRY(connection_.health().check());
-    const auto data = TRY(TRY(placer_.buffer_in_use(tensor))->data_of(tensor));
-    if (to.size() > kLandingBytes)
-        return download(*ring_, data, offset, to);
-    if (to.size() > kLandingBytes - landing_used_)
-        TRY(finish());
-    const auto piece = TRY(ring_->landing(landing_used_, to.size()));
-    TRY(ring_->get_tensor({data, offset, piece.span}));
-    deliveries_.push_back({piece.bytes, to});
-    landing_used_ = std::min(kLandingBytes, (landing_used_ + to.size() + kLandingAlignment - 1) /
-                                                kLandingAlignment * kLandingAlignment);
+    const RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
+    const Deliveries::Part part{TRY(buffer.data_of(tensor)), offset};
+    if (!buffer.memory())
+        return deliveries_.request(part, to);
+    const wire::BulkData bytes = TRY(buffer.shared_bytes(tensor, offset, to.size()));
+    deliveries_.postpone(part, to, buffer.memory(), bytes);
     return {};
 }
 
@@ -163,23 +206,23 @@ Result<bool> RemoteStream::copy_tensor(RemoteStream& reader, const ggml_tensor& 
     const auto request = TRY(TRY(placer_.buffer_in_use(to))->copy_request(source, from, to));
     if (!request)
         return false;
+    TRY(deliveries_.send_postponed());
+    TRY(reader.deliveries_.send_postponed());
     const uint64_t sequence = TRY(ring_->copy_tensor(*request));
-    if (&reader != this)
-        TRY(reader.ring_->await_ring({ring_->number(), sequence}));
+    TRY(reader.come_after(*this, sequence));
     return true;
 }
 
-Result<void> RemoteStream::finish() {
-    auto finished = ring_->finish();
-    for (const Delivery& delivery : deliveries_)
-        if (finished)
-            std::memcpy(delivery.to.data(), delivery.bytes.data(), delivery.to.size());
-        else
-            // The caller reads it in any case.
-            std::memset(delivery.to.data(), 0, delivery.to.size());
-    deliveries_.clear();
-    landing_used_ = 0;
-    return finished;
+Result<uint64_t> RemoteStream::mark() {
+    TRY(connection_.health().check());
+    TRY(deliveries_.send_postponed());
+    return ring_->sent();
+}
+
+Result<void> RemoteStream::come_after(const RemoteStream& other, uint64_t mark) {
+    if (&other != this)
+        TRY(ring_->await_ring({other.ring_->number(), mark}));
+    return {};
 }
 
 }  // namespace virtgpu::frontend

@@ -2,12 +2,15 @@
 
 #include <ggml-backend.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "frontend/buffer_placer.h"
 #include "frontend/connection.h"
+#include "frontend/deliveries.h"
 #include "frontend/graph_encoder.h"
+#include "frontend/graph_orders.h"
 #include "frontend/graph_table.h"
 
 namespace virtgpu::frontend {
@@ -19,7 +22,7 @@ class RemoteStream {
  public:
     static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,
                                                             uint32_t device);
-    RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring);
+    RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring, bool reorders_graphs);
     ~RemoteStream();
     RemoteStream(const RemoteStream&) = delete;
     RemoteStream& operator=(const RemoteStream&) = delete;
@@ -27,8 +30,16 @@ class RemoteStream {
     Connection& connection() { return connection_; }
 
     // Fault::kRefused for a graph that the host cannot be given. Whether it was computed shows in
-    // finish().
-    wire::Result<void> compute(ggml_cgraph& graph);
+    // finish(), but with an abort callback: then it is waited for here.
+    wire::Result<ggml_status> compute(ggml_cgraph& graph);
+    // Asked while a graph is computed; empty for none.
+    void set_abort_callback(std::function<bool()> unwanted) { unwanted_ = std::move(unwanted); }
+    // No more than the host would use by itself.
+    wire::Result<void> set_threads(uint32_t threads);
+    // Whether optimize() has anything to say.
+    bool reorders_graphs() const { return reorders_graphs_; }
+    wire::Result<void> optimize(ggml_cgraph& graph,
+                                const ggml_backend_graph_optimize_params* parameters);
     // `from` has been read when it returns.
     wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<const std::byte> from);
@@ -40,19 +51,22 @@ class RemoteStream {
     wire::Result<bool> copy_tensor(RemoteStream& reader, const ggml_tensor& from,
                                    const ggml_tensor& to);
     // Waits for all that is queued and delivers what was asked for; fails when any of it failed.
-    wire::Result<void> finish();
+    wire::Result<void> finish() { return deliveries_.finish(); }
+
+    // A point in the stream: the number of the last request.
+    wire::Result<uint64_t> mark();
+    wire::Result<void> finish(uint64_t mark) { return deliveries_.finish(mark); }
+    // What is queued here from now on comes after a point of another stream of the connection.
+    wire::Result<void> come_after(const RemoteStream& other, uint64_t mark);
 
  private:
-    // Bytes on their way from the host, at the latest there when the ring is done.
-    struct Delivery {
-        wire::BulkData bytes;
-        std::span<std::byte> to;
-    };
-
+    bool idle() const { return ring_->idle() && connection_.commands().idle(); }
+    wire::Result<ggml_status> wait_or_abort(uint64_t sequence);
     wire::Result<void> encode_graph(ggml_cgraph& graph);
     wire::Result<void> bring_to_host(const GraphTable::Plan& plan);
     template <typename Send>
-    wire::Result<void> send_encoded(Send send);
+    wire::Result<void> send_encoded(std::span<const std::byte> bytes, Send send);
+    wire::Result<protocol::OptimizeGraphReply> ask_for_order(std::span<const std::byte> encoded);
     wire::Result<protocol::RegionSpan> place_large(std::span<const std::byte> bytes);
 
     Connection& connection_;
@@ -60,12 +74,15 @@ class RemoteStream {
     BufferPlacer placer_;
     GraphEncoder encoder_;
     GraphTable table_;
+    GraphEncoder order_encoder_{nullptr};
+    GraphOrders orders_;
+    const bool reorders_graphs_;
     std::vector<const ggml_tensor*> nodes_;  // those that the encoder was given
     wire::Writer writer_;
     // For graphs larger than the staging area; grows and stays.
     std::unique_ptr<SharedRegion> large_graphs_;
-    std::vector<Delivery> deliveries_;
-    size_t landing_used_ = 0;
+    Deliveries deliveries_;
+    std::function<bool()> unwanted_;
 };
 
 }  // namespace virtgpu::frontend

@@ -16,9 +16,17 @@ using wire::RingMemory;
 namespace {
 
 constexpr std::chrono::milliseconds kSlice(500);
+// How late an application may learn that what it no longer wants goes on.
+constexpr std::chrono::milliseconds kAbortSlice(2);
 
 constexpr size_t kStagingOffset =
     protocol::RingHeader::kSize + RingChannel::kRequestBytes + RingChannel::kReplyBytes;
+
+// Notes about buffers are queued behind every change of one, and change nothing themselves.
+bool touches_data(protocol::Command command) {
+    return command != protocol::Command::kSetBufferUsage &&
+           command != protocol::Command::kChangedBuffer;
+}
 
 std::string refusal(OpenStatus status) {
     return status == OpenStatus::kNoWorker
@@ -127,6 +135,31 @@ Result<void> RingChannel::finish(uint64_t sequence) {
     return check_queued();
 }
 
+Result<bool> RingChannel::finish_unless(uint64_t sequence, const std::function<bool()>& unwanted) {
+    TRY(services_.health.check());
+    const std::lock_guard lock(mutex_);
+    TRY(ring_doorbell());
+    auto next_check = Clock::now() + kSlice;
+    while (!settled(sequence)) {
+        if (unwanted())
+            return false;
+        if (const auto slept = doze(sequence, kAbortSlice); !slept)
+            return lose(slept.error());
+        if (Clock::now() < next_check)
+            continue;
+        if (const auto checked = check_host(sequence); !checked)
+            return lose(checked.error());
+        next_check = Clock::now() + kSlice;
+    }
+    TRY(check_queued());
+    return true;
+}
+
+void RingChannel::ask_to_abort(uint64_t sequence) {
+    const std::lock_guard lock(mutex_);
+    ring_.ask_to_abort(sequence);
+}
+
 Result<void> RingChannel::wake_host() {
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
@@ -140,6 +173,8 @@ Result<uint64_t> RingChannel::send(protocol::Command command, std::span<const st
         return sequence.error().fault() == Fault::kRefused ? tl::unexpected(sequence.error())
                                                            : lose(sequence.error());
     sent_.store(*sequence, std::memory_order_release);
+    if (touches_data(command))
+        touching_data_.store(*sequence, std::memory_order_release);
     services_.traffic.requests.fetch_add(1, std::memory_order_relaxed);
     services_.traffic.bytes.fetch_add(request.size() + protocol::RequestHeader::kSize,
                                       std::memory_order_relaxed);

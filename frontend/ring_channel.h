@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -60,6 +61,15 @@ class RingChannel : public CommandStubs {
     // Waits until a request is done, and all before it; does nothing when it is.
     wire::Result<void> finish(uint64_t sequence);
     wire::Result<void> finish() { return finish(sent()); }
+    // The same, but gives up when `unwanted` says so, which is asked every few milliseconds and
+    // must not use the ring. False then: the request goes on.
+    wire::Result<bool> finish_unless(uint64_t sequence, const std::function<bool()>& unwanted);
+    // The host need not compute the graphs of the requests up to this one to their end.
+    void ask_to_abort(uint64_t sequence);
+    // Whether the host has done all that it was sent and that reads or writes tensors' data.
+    bool idle() const {
+        return ring_.completed() >= touching_data_.load(std::memory_order_acquire);
+    }
     // Makes the host look at what was queued. Without it the host does when somebody waits, or
     // another ring's request comes after.
     wire::Result<void> wake_host();
@@ -135,6 +145,7 @@ class RingChannel : public CommandStubs {
     std::mutex mutex_;
     wire::GuestRing ring_;
     std::atomic<uint64_t> sent_ = 0;
+    std::atomic<uint64_t> touching_data_ = 0;  // the last request that does
     Clock::duration last_wait_{};
 };
 

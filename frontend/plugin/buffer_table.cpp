@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
 #include "frontend/remote_device.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 

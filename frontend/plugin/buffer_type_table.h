@@ -2,9 +2,9 @@
 
 #include <variant>
 
+#include "frontend/remote_device.h"
 #include "ggml_private/ggml_plugin_abi.h"
 #include "ggml_private/plugin_abi_version.h"
-#include "frontend/remote_device.h"
 
 namespace virtgpu::frontend {
 

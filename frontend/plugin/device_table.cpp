@@ -44,9 +44,10 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     get_memory(device, &props->memory_free, &props->memory_total);
     props->type = get_type(device);
     props->device_id = object(device).id().c_str();
-    // No host pointers: llama.cpp would hand over the pages of its model file. Not async and no
-    // events: llama.cpp would split batches over devices by them, and there are no events yet.
     props->caps = {};
+    props->caps.async = true;
+    props->caps.events = true;
+    // No host pointers: llama.cpp would hand over the pages of its model file.
     // Without it llama.cpp reads the whole model file into memory, also for other devices.
     props->caps.mmap_support = true;
 }
@@ -71,6 +72,10 @@ bool offload_op(ggml_backend_dev_t device, const ggml_tensor* node) {
     return at_boundary(log_of(device), false, [&] { return object(device).offloads_op(*node); });
 }
 
+ggml_backend_event_t new_event(ggml_backend_dev_t device) {
+    return make_event(device, log_of(device));
+}
+
 ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context) {
     ggml_backend_device device{};
     device.iface.get_name = get_name;
@@ -83,6 +88,9 @@ ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context
     device.iface.supports_op = supports_op;
     device.iface.supports_buft = supports_buft;
     device.iface.offload_op = offload_op;
+    device.iface.event_new = new_event;
+    device.iface.event_free = free_event;
+    device.iface.event_synchronize = synchronize_event;
     device.reg = registry;
     device.context = context;
     return device;

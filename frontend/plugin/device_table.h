@@ -1,9 +1,9 @@
 #pragma once
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/buffer_type_table.h"
-#include "ggml_private/plugin_abi_version.h"
 #include "frontend/remote_device.h"
+#include "ggml_private/ggml_plugin_abi.h"
+#include "ggml_private/plugin_abi_version.h"
 
 namespace virtgpu::frontend {
 

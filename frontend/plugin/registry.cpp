@@ -1,5 +1,10 @@
 #include "frontend/plugin/registry.h"
 
+#include <algorithm>
+#include <string_view>
+
+#include "frontend/plugin/stream_table.h"
+
 namespace virtgpu::frontend {
 
 namespace {
@@ -20,19 +25,33 @@ ggml_backend_dev_t get_device(ggml_backend_reg_t registry, size_t index) {
     return object(registry).device(index);
 }
 
-// Nothing is offered beyond the tables.
-void* get_proc_address(ggml_backend_reg_t /*registry*/, const char* /*name*/) {
+ggml_backend_feature* get_features(ggml_backend_reg_t registry) {
+    return object(registry).features();
+}
+
+// What docs/plugin-interface.md lists.
+void* get_proc_address(ggml_backend_reg_t registry, const char* name) {
+    const std::string_view wanted = name;
+    if (wanted == "ggml_backend_get_features")
+        return reinterpret_cast<void*>(get_features);
+    if (wanted == "ggml_backend_set_abort_callback")
+        return reinterpret_cast<void*>(set_abort_callback);
+    if (wanted == "ggml_backend_set_n_threads" && object(registry).obeys_threads())
+        return reinterpret_cast<void*>(set_threads);
     return nullptr;
 }
 
+constexpr ggml_backend_feature kLastFeature{nullptr, nullptr};
+
 }  // namespace
 
-Registry::Registry(PluginAbi abi, wire::Log& log)
+Registry::Registry(PluginAbi abi, RegistrySettings settings, wire::Log& log)
     : abi_(abi),
+      settings_(settings),
       log_(log),
       ggml_registry_{
-          static_cast<int>(abi), {get_name, get_device_count, get_device, get_proc_address}, this} {
-}
+          static_cast<int>(abi), {get_name, get_device_count, get_device, get_proc_address}, this},
+      features_{kLastFeature} {}
 
 void Registry::add(std::unique_ptr<Connection> connection) {
     Connection& added = *connections_.emplace_back(std::move(connection));
@@ -41,7 +60,20 @@ void Registry::add(std::unique_ptr<Connection> connection) {
             abi_, get(), added, i, wire::format("virtgpu{}", devices_.size())));
         RemoteDevice& device = devices_.back()->device();
         log_.info("{}: {}, {}", device.name(), device.description(), device.id());
+        add_features(device);
     }
+}
+
+void Registry::add_features(const RemoteDevice& device) {
+    features_.pop_back();
+    for (const protocol::Feature& feature : device.features()) {
+        const bool known =
+            std::any_of(features_.begin(), features_.end(),
+                        [&](const ggml_backend_feature& one) { return feature.name == one.name; });
+        if (!known)
+            features_.push_back({feature.name.c_str(), feature.value.c_str()});
+    }
+    features_.push_back(kLastFeature);
 }
 
 ggml_backend_dev_t Registry::device(size_t index) {

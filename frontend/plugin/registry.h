@@ -9,11 +9,17 @@
 
 namespace virtgpu::frontend {
 
+struct RegistrySettings {
+    // Whether an application's number of threads, chosen for its own processors, counts on the
+    // host.
+    bool obeys_threads = false;
+};
+
 // What ggml_backend_init returns, and all that belongs to it.
 class Registry {
  public:
     // `log` outlives the registry.
-    Registry(PluginAbi abi, wire::Log& log);
+    Registry(PluginAbi abi, RegistrySettings settings, wire::Log& log);
     Registry(const Registry&) = delete;
     Registry& operator=(const Registry&) = delete;
 
@@ -24,13 +30,20 @@ class Registry {
     size_t device_count() const { return devices_.size(); }
     // Null when there is no such device.
     ggml_backend_dev_t device(size_t index);
+    // What the devices' backends use of their hardware, each name once; ends with an empty entry.
+    ggml_backend_feature* features() { return features_.data(); }
+    bool obeys_threads() const { return settings_.obeys_threads; }
 
  private:
+    void add_features(const RemoteDevice& device);
+
     PluginAbi abi_;
+    RegistrySettings settings_;
     wire::Log& log_;
     ggml_backend_reg ggml_registry_;
     std::vector<std::unique_ptr<Connection>> connections_;
     std::vector<std::unique_ptr<DeviceEntry>> devices_;
+    std::vector<ggml_backend_feature> features_;
 };
 
 }  // namespace virtgpu::frontend

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "ggml_private/ggml_plugin_abi.h"
 #include "frontend/plugin/boundary.h"
+#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
@@ -15,8 +15,19 @@ ggml_guid guid = {0x5e, 0x1c, 0x0f, 0x3a, 0x94, 0x6b, 0x4d, 0x87,
 
 struct Stream {
     RemoteDevice& device;
-    std::unique_ptr<RemoteStream> remote;
+    std::shared_ptr<RemoteStream> remote;
 };
+
+// A point in a stream that was recorded last; none before that, and none of a stream that is gone:
+// it has finished.
+struct Event {
+    std::weak_ptr<RemoteStream> stream;
+    uint64_t mark = 0;
+};
+
+Event& object(ggml_backend_event_t event) {
+    return *static_cast<Event*>(event->context);
+}
 
 Stream& object(ggml_backend_t backend) {
     return *static_cast<Stream*>(backend->context);
@@ -85,7 +96,7 @@ void synchronize(ggml_backend_t backend) {
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     wire::Log& log = log_of(backend);
     return at_boundary(log, GGML_STATUS_FAILED, [&] {
-        wire::Result<void> queued;
+        wire::Result<ggml_status> queued;
         try {
             queued = object(backend).remote->compute(*graph);
         } catch (const std::exception& exception) {
@@ -93,7 +104,7 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
             queued = object(backend).device.connection().health().lose(exception.what());
         }
         if (queued)
-            return GGML_STATUS_SUCCESS;
+            return *queued;
         // What makes a connection lost was logged when it happened.
         if (queued.error().fault() != wire::Fault::kLost)
             log.error("{} did not compute a graph: {}", get_name(backend),
@@ -102,7 +113,68 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     });
 }
 
+void record_event(ggml_backend_t backend, ggml_backend_event_t event) {
+    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+        object(event).mark = TRY(stream.mark());
+        object(event).stream = object(backend).remote;
+        return {};
+    });
+}
+
+void wait_for_event(ggml_backend_t backend, ggml_backend_event_t event) {
+    const auto other = object(event).stream.lock();
+    if (!other)
+        return;
+    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+        if (&other->connection() == &stream.connection())
+            return stream.come_after(*other, object(event).mark);
+        // Hosts do not know of each other.
+        return other->finish(object(event).mark);
+    });
+}
+
+void optimize_graph(ggml_backend_t backend, ggml_cgraph* graph,
+                    ggml_backend_graph_optimize_params* parameters) {
+    attempt(log_of(backend), [&] { return object(backend).remote->optimize(*graph, parameters); });
+}
+
 }  // namespace
+
+void set_abort_callback(ggml_backend_t backend, ggml_abort_callback unwanted, void* data) {
+    at_boundary(log_of(backend), 0, [&] {
+        object(backend).remote->set_abort_callback(
+            unwanted == nullptr ? std::function<bool()>()
+                                : [unwanted, data] { return unwanted(data); });
+        return 0;
+    });
+}
+
+void set_threads(ggml_backend_t backend, int threads) {
+    if (threads > 0)
+        attempt(log_of(backend), [&] {
+            return object(backend).remote->set_threads(static_cast<uint32_t>(threads));
+        });
+}
+
+ggml_backend_event_t make_event(ggml_backend_dev_t device, wire::Log& log) {
+    return at_boundary(log, ggml_backend_event_t{}, [&] {
+        auto event = std::make_unique<Event>();
+        auto* const made = new ggml_backend_event{device, event.get()};
+        static_cast<void>(event.release());
+        return made;
+    });
+}
+
+void free_event(ggml_backend_dev_t /*device*/, ggml_backend_event_t event) {
+    delete &object(event);
+    delete event;
+}
+
+void synchronize_event(ggml_backend_dev_t /*device*/, ggml_backend_event_t event) {
+    const auto stream = object(event).stream.lock();
+    if (stream)
+        transfer_or_lose(stream->connection(), [&] { return stream->finish(object(event).mark); });
+}
 
 ggml_backend_t make_ggml_backend(RemoteDevice& device, ggml_backend_dev_t ggml_device) {
     wire::Log& log = device.connection().log();
@@ -121,6 +193,10 @@ ggml_backend_t make_ggml_backend(RemoteDevice& device, ggml_backend_dev_t ggml_d
         backend->iface.cpy_tensor_async = cpy_tensor_async;
         backend->iface.synchronize = synchronize;
         backend->iface.graph_compute = graph_compute;
+        backend->iface.event_record = record_event;
+        backend->iface.event_wait = wait_for_event;
+        if ((*remote)->reorders_graphs())
+            backend->iface.graph_optimize = optimize_graph;
         backend->device = ggml_device;
         backend->context = new Stream{device, std::move(*remote)};
         return backend.release();

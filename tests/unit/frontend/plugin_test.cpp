@@ -75,6 +75,8 @@ class PluginTest : public testing::Test {
                 return {};
             case Command::kDefineGraph:
                 return define(decoded<protocol::DefineGraphRequest>(payload));
+            case Command::kOpenStream:
+                return test::ok(protocol::OpenStreamReply{false});
             default:
                 return {};
         }
@@ -148,7 +150,7 @@ class PluginTest : public testing::Test {
     test::FakeHost host_{[this](Command command, std::span<const std::byte> payload) {
         return serve(command, payload);
     }};
-    Registry registry_{ggml_private::PluginAbi::kVersion3, log_};
+    Registry registry_{ggml_private::PluginAbi::kVersion3, {}, log_};
     ggml_backend_dev_t device_ = nullptr;
     GgmlContext context_{ggml_init({.mem_size = 1 << 20, .mem_buffer = nullptr, .no_alloc = true})};
 };
@@ -433,7 +435,7 @@ TEST_F(PluginTest, LostHostFailsEverythingAndAbortsNothing) {
 
 // What ggml 0.25 would read.
 TEST_F(PluginTest, OlderGgmlGetsItsOwnLayout) {
-    Registry registry(ggml_private::PluginAbi::kVersion2, log_);
+    Registry registry(ggml_private::PluginAbi::kVersion2, {}, log_);
     auto connection = Connection::open(host_.make_transport(), log_);
     ASSERT_TRUE(connection);
     registry.add(std::move(*connection));

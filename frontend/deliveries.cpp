@@ -1,0 +1,89 @@
+#include "frontend/deliveries.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "frontend/transfer.h"
+
+namespace virtgpu::frontend {
+
+using wire::Result;
+
+namespace {
+
+constexpr size_t kLandingAlignment = 64;
+
+void hand_over(std::span<std::byte> to, const wire::BulkData& bytes, bool succeeded) {
+    if (succeeded)
+        std::memcpy(to.data(), bytes.data(), to.size());
+    else
+        std::memset(to.data(), 0, to.size());
+}
+
+}  // namespace
+
+Result<void> Deliveries::request(const Part& part, std::span<std::byte> to) {
+    if (to.size() > kLandingBytes)
+        return download(ring_, part.tensor, part.offset, to);
+    if (to.size() > kLandingBytes - landing_used_)
+        TRY(finish(ring_.sent()));
+    const auto piece = TRY(ring_.landing(landing_used_, to.size()));
+    const uint64_t sequence = TRY(ring_.get_tensor({part.tensor, part.offset, piece.span}));
+    deliveries_.push_back({sequence, piece.bytes, to});
+    landing_used_ = std::min(kLandingBytes, (landing_used_ + to.size() + kLandingAlignment - 1) /
+                                                kLandingAlignment * kLandingAlignment);
+    return {};
+}
+
+void Deliveries::postpone(const Part& part, std::span<std::byte> to,
+                          std::shared_ptr<wire::Region> memory, wire::BulkData bytes) {
+    postponed_.push_back({part, to, std::move(memory), bytes});
+}
+
+Result<void> Deliveries::send_postponed() {
+    if (postponed_.empty())
+        return {};
+    size_t total = 0;
+    for (const Postponed& postponed : postponed_)
+        total += postponed.to.size();
+    // Then waiting costs less than sending.
+    if (total > kLandingBytes)
+        return finish();
+    const auto postponed = std::exchange(postponed_, {});
+    for (const Postponed& one : postponed)
+        TRY(request(one.part, one.to));
+    return {};
+}
+
+Result<void> Deliveries::finish() {
+    auto finished = ring_.finish();
+    deliver_until(UINT64_MAX, finished.has_value());
+    fetch_postponed(finished.has_value());
+    return finished;
+}
+
+Result<void> Deliveries::finish(uint64_t sequence) {
+    auto finished = ring_.finish(sequence);
+    deliver_until(finished ? sequence : UINT64_MAX, finished.has_value());
+    return finished;
+}
+
+void Deliveries::deliver_until(uint64_t sequence, bool succeeded) {
+    std::erase_if(deliveries_, [&](const Delivery& delivery) {
+        if (delivery.sequence > sequence)
+            return false;
+        hand_over(delivery.to, delivery.bytes, succeeded);
+        return true;
+    });
+    if (deliveries_.empty())
+        landing_used_ = 0;
+}
+
+void Deliveries::fetch_postponed(bool succeeded) {
+    for (const Postponed& postponed : postponed_)
+        hand_over(postponed.to, postponed.bytes, succeeded);
+    postponed_.clear();
+}
+
+}  // namespace virtgpu::frontend

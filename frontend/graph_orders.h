@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ggml.h>
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "frontend/graph_encoder.h"
+#include "ggml_private/ggml_plugin_abi.h"
+#include "wire/writer.h"
+
+namespace virtgpu::frontend {
+
+// The orders in which the host's device computes graphs best, asked once per structure. For one
+// thread. Bounded: when full it starts anew, which costs round trips and nothing else.
+class GraphOrders {
+ public:
+    // Asks the host about an encoded graph.
+    using Ask =
+        std::function<wire::Result<protocol::OptimizeGraphReply>(std::span<const std::byte>)>;
+
+    // Puts the graph's nodes, which the encoder was given in their order and without places, into
+    // the better order, and says which memory must stay longer for it. Leaves the graph alone where
+    // the host has no better one.
+    wire::Result<void> apply(const GraphEncoder& encoder, ggml_cgraph& graph,
+                             const ggml_backend_graph_optimize_params* parameters, const Ask& ask);
+
+ private:
+    static constexpr size_t kMaxOrders = 256;
+
+    wire::Result<const protocol::OptimizeGraphReply*> order_of(const protocol::Graph& graph,
+                                                               const Ask& ask);
+
+    wire::Writer writer_;
+    std::unordered_map<std::string, protocol::OptimizeGraphReply> orders_;
+};
+
+}  // namespace virtgpu::frontend
