@@ -44,7 +44,7 @@ Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> 
 }
 
 Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log)
-    : log_(log), transport_(std::move(transport)), health_(log) {}
+    : log_(log), transport_(std::move(transport)), host_memory_(*transport_), health_(log) {}
 
 void Connection::log_traffic() {
     log_.debug(

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "frontend/apir_client.h"
+#include "frontend/host_memory.h"
 #include "frontend/ring_channel.h"
 #include "frontend/ring_numbers.h"
 #include "frontend/session_health.h"
@@ -30,6 +31,7 @@ class Connection {
     const ggml_private::GraphInternals& graph_internals() const { return graph_internals_; }
     Traffic& traffic() { return traffic_; }
     wire::Log& log() { return log_; }
+    HostMemory& host_memory() { return host_memory_; }
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
@@ -56,6 +58,7 @@ class Connection {
 
     wire::Log& log_;
     std::unique_ptr<Transport> transport_;
+    HostMemory host_memory_;
     SessionHealth health_;
     ggml_private::GraphInternals graph_internals_;
     Traffic traffic_;

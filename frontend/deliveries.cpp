@@ -15,9 +15,9 @@ namespace {
 constexpr size_t kLandingAlignment = 64;
 
 void hand_over(std::span<std::byte> to, const wire::BulkData& bytes, bool succeeded) {
-    if (succeeded)
+    if (succeeded && to.data() != bytes.data())
         std::memcpy(to.data(), bytes.data(), to.size());
-    else
+    else if (!succeeded)
         std::memset(to.data(), 0, to.size());
 }
 
@@ -33,6 +33,13 @@ Result<void> Deliveries::request(const Part& part, std::span<std::byte> to) {
     deliveries_.push_back({sequence, piece.bytes, to});
     landing_used_ = std::min(kLandingBytes, (landing_used_ + to.size() + kLandingAlignment - 1) /
                                                 kLandingAlignment * kLandingAlignment);
+    return {};
+}
+
+Result<void> Deliveries::request_there(const Part& part, const protocol::RegionSpan& there,
+                                       std::span<std::byte> to) {
+    const uint64_t sequence = TRY(ring_.get_tensor({part.tensor, part.offset, there}));
+    deliveries_.push_back({sequence, wire::BulkData(to.data(), to.size()), to});
     return {};
 }
 

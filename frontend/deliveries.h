@@ -24,6 +24,9 @@ class Deliveries {
 
     // Has the host send them behind what is queued. Waits where they are too many.
     wire::Result<void> request(const Part& part, std::span<std::byte> to);
+    // The same to memory that the host sees.
+    wire::Result<void> request_there(const Part& part, const protocol::RegionSpan& there,
+                                     std::span<std::byte> to);
     // For bytes that are in `memory`, shared with the host: they need not be sent if they are
     // fetched before anything else is queued.
     void postpone(const Part& part, std::span<std::byte> to, std::shared_ptr<wire::Region> memory,

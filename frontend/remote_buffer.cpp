@@ -111,6 +111,12 @@ Result<void> RemoteBuffer::set_tensor(const ggml_tensor& tensor, size_t offset,
         TRY(wait_to_reach());
     if (can_reach())
         return write(tensor, offset, from);
+    if (from.size() >= kWorthWaiting)
+        if (const auto span = device_.connection().host_memory().find(from)) {
+            // It is the caller's again when this returns.
+            return commands().finish(
+                TRY(commands().set_tensor({TRY(data_of(tensor)), offset, *span})));
+        }
     return upload(commands(), TRY(data_of(tensor)), offset, from);
 }
 
@@ -119,8 +125,12 @@ Result<void> RemoteBuffer::get_tensor(const ggml_tensor& tensor, size_t offset,
     if (to.empty())
         return {};
     TRY(device_.connection().health().check());
-    if (!memory())
-        return download(commands(), TRY(data_of(tensor)), offset, to);
+    if (!memory()) {
+        const protocol::TensorData data = TRY(data_of(tensor));
+        if (const auto span = device_.connection().host_memory().find(to))
+            return commands().finish(TRY(commands().get_tensor({data, offset, *span})));
+        return download(commands(), data, offset, to);
+    }
     TRY(wait_to_reach());
     std::memcpy(to.data(), TRY(shared_bytes(tensor, offset, to.size())).data(), to.size());
     return {};

@@ -31,6 +31,7 @@ RemoteDevice::RemoteDevice(Connection& connection, uint32_t index, std::string n
       index_(index),
       info_(connection.host().devices[index]),
       name_(std::move(name)),
+      host_memory_name_(name_ + "_Host"),
       description_(info_.description + " (remote)"),
       id_(wire::format("virtgpu:{}/{}", connection.transport().name(),
                        info_.device_id.empty() ? info_.name : info_.device_id)) {}

@@ -27,6 +27,8 @@ class RemoteDevice {
 
     Connection& connection() { return connection_; }
     const std::string& name() const { return name_; }
+    // Of the memory on this side that its transfers need no copy for.
+    const std::string& host_memory_name() const { return host_memory_name_; }
     const std::string& description() const { return description_; }
     const std::string& id() const { return id_; }
     enum ggml_backend_dev_type type() const;
@@ -55,6 +57,7 @@ class RemoteDevice {
     uint32_t index_;
     const protocol::DeviceInfo& info_;
     std::string name_;
+    std::string host_memory_name_;
     std::string description_;
     std::string id_;
     AnswerMemo<bool> supported_;

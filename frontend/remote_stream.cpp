@@ -183,7 +183,13 @@ Result<void> RemoteStream::set_tensor(const ggml_tensor& tensor, size_t offset,
         return buffer.write(tensor, offset, from);
     }
     TRY(deliveries_.send_postponed());
-    return upload(*ring_, TRY(buffer.data_of(tensor)), offset, from);
+    const protocol::TensorData data = TRY(buffer.data_of(tensor));
+    // The caller leaves it alone until it has waited for the stream.
+    if (const auto span = connection_.host_memory().find(from)) {
+        TRY(ring_->set_tensor({data, offset, *span}));
+        return {};
+    }
+    return upload(*ring_, data, offset, from);
 }
 
 Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
@@ -193,8 +199,10 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
     TRY(connection_.health().check());
     const RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
     const Deliveries::Part part{TRY(buffer.data_of(tensor)), offset};
-    if (!buffer.memory())
-        return deliveries_.request(part, to);
+    if (!buffer.memory()) {
+        const auto span = connection_.host_memory().find(to);
+        return span ? deliveries_.request_there(part, *span, to) : deliveries_.request(part, to);
+    }
     const wire::BulkData bytes = TRY(buffer.shared_bytes(tensor, offset, to.size()));
     deliveries_.postpone(part, to, buffer.memory(), bytes);
     return {};

@@ -46,6 +46,7 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     props->device_id = object(device).id().c_str();
     props->caps = {};
     props->caps.async = true;
+    props->caps.host_buffer = true;
     props->caps.events = true;
     // No host pointers: llama.cpp would hand over the pages of its model file.
     // Without it llama.cpp reads the whole model file into memory, also for other devices.
@@ -58,6 +59,10 @@ ggml_backend_t init_backend(ggml_backend_dev_t device, const char* /*parameters*
 
 ggml_backend_buffer_type_t get_buffer_type(ggml_backend_dev_t device) {
     return entry(device).buffer_type();
+}
+
+ggml_backend_buffer_type_t get_host_buffer_type(ggml_backend_dev_t device) {
+    return entry(device).host_buffer_type();
 }
 
 bool supports_op(ggml_backend_dev_t device, const ggml_tensor* node) {
@@ -85,6 +90,7 @@ ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context
     device.iface.get_props = get_props;
     device.iface.init_backend = init_backend;
     device.iface.get_buffer_type = get_buffer_type;
+    device.iface.get_host_buffer_type = get_host_buffer_type;
     device.iface.supports_op = supports_op;
     device.iface.supports_buft = supports_buft;
     device.iface.offload_op = offload_op;
@@ -102,6 +108,7 @@ DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, Connection&
                          uint32_t index, std::string name)
     : device_(connection, index, std::move(name)),
       ggml_device_(make_table(registry, this)),
-      buffer_type_(abi, device_, &ggml_device_) {}
+      buffer_type_(abi, device_, &ggml_device_),
+      host_buffer_type_(abi, device_, &ggml_device_) {}
 
 }  // namespace virtgpu::frontend

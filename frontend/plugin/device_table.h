@@ -1,6 +1,7 @@
 #pragma once
 
 #include "frontend/plugin/buffer_type_table.h"
+#include "frontend/plugin/host_buffer_type_table.h"
 #include "frontend/remote_device.h"
 #include "ggml_private/ggml_plugin_abi.h"
 #include "ggml_private/plugin_abi_version.h"
@@ -18,11 +19,13 @@ class DeviceEntry {
     ggml_backend_dev_t get() { return &ggml_device_; }
     RemoteDevice& device() { return device_; }
     ggml_backend_buffer_type_t buffer_type() { return buffer_type_.get(); }
+    ggml_backend_buffer_type_t host_buffer_type() { return host_buffer_type_.get(); }
 
  private:
     RemoteDevice device_;
     ggml_backend_device ggml_device_;
     BufferTypeEntry buffer_type_;
+    HostBufferTypeEntry host_buffer_type_;
 };
 
 }  // namespace virtgpu::frontend

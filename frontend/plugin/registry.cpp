@@ -32,7 +32,8 @@ ggml_backend_feature* get_features(ggml_backend_reg_t registry) {
 // What docs/plugin-interface.md lists.
 void* get_proc_address(ggml_backend_reg_t registry, const char* name) {
     const std::string_view wanted = name;
-    if (wanted == "ggml_backend_get_features")
+    // llama.cpp prints the registry's name in any case.
+    if (wanted == "ggml_backend_get_features" && object(registry).has_features())
         return reinterpret_cast<void*>(get_features);
     if (wanted == "ggml_backend_set_abort_callback")
         return reinterpret_cast<void*>(set_abort_callback);

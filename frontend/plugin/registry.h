@@ -32,6 +32,7 @@ class Registry {
     ggml_backend_dev_t device(size_t index);
     // What the devices' backends use of their hardware, each name once; ends with an empty entry.
     ggml_backend_feature* features() { return features_.data(); }
+    bool has_features() const { return features_.size() > 1; }
     bool obeys_threads() const { return settings_.obeys_threads; }
 
  private:
