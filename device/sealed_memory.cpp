@@ -1,5 +1,7 @@
 #include "device/sealed_memory.h"
 
+#include "device/huge_pages.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -35,6 +37,7 @@ Result<std::shared_ptr<const SealedFile>> SealedFile::create(uint64_t size) {
 }
 
 Result<void> SealedFile::allocate(uint64_t offset, uint64_t size) const {
+    put_huge_pages_behind(number(), offset, size);
     if (::fallocate(number(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0)
         return {};
     const int reason = errno;

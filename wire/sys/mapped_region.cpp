@@ -1,6 +1,7 @@
 #include "wire/sys/mapped_region.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,10 +17,38 @@ class MappedRegion : public Region {
     MappedRegion& operator=(const MappedRegion&) = delete;
 };
 
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// The file's huge pages can be mapped as such only where address and offset end alike, which mmap
+// does not see to by itself.
+void* map_like_the_offset(int file, size_t size, int64_t offset) {
+    const size_t reserved = size + 2 * kHugePage;
+    void* const reservation =
+        ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reservation == MAP_FAILED)
+        return MAP_FAILED;
+    auto* const begin = static_cast<std::byte*>(reservation);
+    const size_t behind = reinterpret_cast<uintptr_t>(begin) % kHugePage;
+    std::byte* const place = begin + kHugePage - behind + static_cast<size_t>(offset) % kHugePage;
+    void* const memory =
+        ::mmap(place, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset);
+    if (memory == MAP_FAILED) {
+        ::munmap(begin, reserved);
+        return MAP_FAILED;
+    }
+    const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    std::byte* const end = place + (size + page - 1) / page * page;
+    ::munmap(begin, static_cast<size_t>(place - begin));
+    ::munmap(end, static_cast<size_t>(begin + reserved - end));
+    return memory;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Region>> map_region(int file, size_t size, int64_t offset) {
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset);
+    void* const memory =
+        size >= kHugePage ? map_like_the_offset(file, size, offset)
+                          : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset);
     if (memory == MAP_FAILED)
         return system_failure(errno, wire::format("mapping a region of {} bytes", size));
     return std::make_shared<MappedRegion>(static_cast<std::byte*>(memory), size);

@@ -1,0 +1,52 @@
+#include "device/huge_pages.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "wire/sys/mapped_region.h"
+
+namespace virtgpu::device {
+
+namespace {
+
+#ifndef MADV_COLLAPSE
+// Linux 6.1. It works whatever /sys/kernel/mm/transparent_hugepage/shmem_enabled says, which is
+// "never" on most systems.
+constexpr int MADV_COLLAPSE = 25;
+#endif
+
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+constexpr uint64_t kSmallPage = 4096;
+
+// Nothing else is served meanwhile, and pings must be answered within half a second.
+constexpr std::chrono::milliseconds kLongest(250);
+
+// Only a place where there is a page already becomes a huge one: its first is put there. Then the
+// kernel fills the rest with zeroes, at memset's speed; it would copy pages that are there.
+bool put_huge_page_behind(int file, uint64_t offset, std::byte* memory) {
+    return ::fallocate(file, 0, static_cast<off_t>(offset), kSmallPage) == 0 &&
+           ::madvise(memory, kHugePage, MADV_COLLAPSE) == 0;
+}
+
+}  // namespace
+
+void put_huge_pages_behind(int file, uint64_t offset, uint64_t size) {
+    const uint64_t first = (offset + kHugePage - 1) / kHugePage * kHugePage;
+    const uint64_t end = (offset + size) / kHugePage * kHugePage;
+    if (first >= end)
+        return;
+    const auto mapped = wire::map_region(file, end - first, static_cast<int64_t>(first));
+    if (!mapped)
+        return;
+    const auto memory = (*mapped)->bulk(0, end - first);
+    const auto deadline = std::chrono::steady_clock::now() + kLongest;
+    for (uint64_t i = 0; i < end - first; i += kHugePage)
+        if (!put_huge_page_behind(file, first + i, memory->data() + i) ||
+            std::chrono::steady_clock::now() > deadline)
+            return;
+}
+
+}  // namespace virtgpu::device
