@@ -45,6 +45,10 @@ class HostProgram:
     def __exit__(self, *unused):
         self.stop()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def is_alive(self):
         return self._process is not None and self._process.poll() is None
 
