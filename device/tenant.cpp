@@ -1,9 +1,11 @@
 #include "device/tenant.h"
 
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <functional>
 
 #include "device/container/endpoint.h"
 #include "device/vhost_user/endpoint.h"
@@ -17,11 +19,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kDrainTime{5000};
 
-Result<FileDescriptor> catch_end_signals() {
+Result<FileDescriptor> catch_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     FileDescriptor file(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!file)
@@ -34,22 +37,18 @@ class Service {
  public:
     static Result<std::unique_ptr<Service>> create() {
         auto loop = TRY(EventLoop::create());
-        auto signals = TRY(catch_end_signals());
+        auto signals = TRY(catch_signals());
         std::unique_ptr<Service> service(new Service(std::move(loop), std::move(signals)));
-        service->watch_ = TRY(service->loop_->watch(service->signals_.number(), Interest::kReadable,
-                                                    [self = service.get()] {
-                                                        self->told_to_end_ = true;
-                                                        // Else it stays readable for the whole
-                                                        // drain, which then spins.
-                                                        self->watch_.reset();
-                                                        self->loop_->stop();
-                                                    }));
+        service->watch_ =
+            TRY(service->loop_->watch(service->signals_.number(), Interest::kReadable,
+                                      [self = service.get()] { self->take_signal(); }));
         return service;
     }
 
     EventLoop& loop() { return *loop_; }
 
     Result<void> run(apir::Renderer& renderer, wire::Log& log) {
+        log_counters_ = [&renderer] { renderer.log_counters(); };
         TRY(loop_->run());
         if (told_to_end_)
             log.info("ending: the worker finishes what it has");
@@ -74,8 +73,19 @@ class Service {
     Service(std::unique_ptr<EventLoop> loop, FileDescriptor signals)
         : loop_(std::move(loop)), signals_(std::move(signals)) {}
 
+    void take_signal() {
+        signalfd_siginfo signal{};
+        if (::read(signals_.number(), &signal, sizeof signal) != sizeof signal)
+            return;
+        if (signal.ssi_signo == SIGUSR1)
+            return log_counters_();
+        told_to_end_ = true;
+        loop_->stop();
+    }
+
     std::unique_ptr<EventLoop> loop_;
     FileDescriptor signals_;
+    std::function<void()> log_counters_;
     bool told_to_end_ = false;
     Watch watch_;
 };

@@ -21,7 +21,8 @@ struct TenantOptions {
 };
 
 // Runs the device process: single-threaded, blocks SIGTERM and SIGINT and takes them as the request
-// to let the worker finish (5 s at most) and return. `socket` is the tenant's connection.
+// to let the worker finish (5 s at most) and return, and SIGUSR1 as the request to log what the
+// contexts did so far. `socket` is the tenant's connection.
 wire::Result<void> serve_tenant(TenantKind kind, wire::FileDescriptor socket,
                                 const TenantOptions& options, wire::Log& log);
 

@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kPause{500};
 sigset_t watched_signals() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGCHLD})
+    for (const int signal : {SIGTERM, SIGINT, SIGCHLD, SIGUSR1})
         sigaddset(&signals, signal);
     return signals;
 }
@@ -143,7 +143,11 @@ void Supervisor::become_device_process(pid_t parent) {
 void Supervisor::reap() {
     signalfd_siginfo signal{};
     while (::read(signals_.number(), &signal, sizeof signal) == sizeof signal)
-        told_to_end_ |= signal.ssi_signo != SIGCHLD;
+        if (signal.ssi_signo == SIGUSR1)
+            std::for_each(children_.begin(), children_.end(),
+                          [](pid_t child) { ::kill(child, SIGUSR1); });
+        else
+            told_to_end_ |= signal.ssi_signo != SIGCHLD;
     std::erase_if(children_, [this](pid_t child) {
         int status = 0;
         if (::waitpid(child, &status, WNOHANG) != child)

@@ -106,7 +106,7 @@ int run(const Options& options, wire::Log& log) {
 
 int main(int argc, char** argv) try {
     // The device process ends us by the socket; a terminal's signals reach it too.
-    for (const int number : {SIGINT, SIGTERM, SIGPIPE})
+    for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGUSR1})
         static_cast<void>(std::signal(number, SIG_IGN));
     // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
     static_cast<void>(::setenv("GGML_NO_BACKTRACE", "1", 1));

@@ -21,6 +21,8 @@ class Renderer : private WorkerListener {
     // Nothing when there is none; valid until it is destroyed.
     Context* find(uint32_t id);
 
+    // Asks the worker to say in the log what its contexts did so far.
+    void log_counters() { worker_.log_counters(); }
     // Asks the worker to finish what it has, and starts no other.
     void drain() { worker_.drain(); }
     bool worker_ended() const { return worker_.ended(); }

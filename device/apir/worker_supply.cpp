@@ -53,6 +53,13 @@ void WorkerSupply::lost() {
     listener_.on_worker_lost();
 }
 
+void WorkerSupply::log_counters() {
+    wire::Writer writer;
+    writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kLogCounters));
+    if (link_)
+        link_->send(writer.bytes(), {});
+}
+
 void WorkerSupply::drain() {
     draining_ = true;
     if (link_)

@@ -38,6 +38,8 @@ class WorkerSupply {
     }
     // Tells the worker of a region, which we keep for as long as it has it mapped.
     void lend(uint32_t context, uint32_t region, const device::SharedMemory& memory);
+    // Asks the worker to say in the log what its contexts did so far.
+    void log_counters();
     // Asks the worker to finish what it has. No other is started from now on.
     void drain();
     // No process of ours is left.

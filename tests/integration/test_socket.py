@@ -1,5 +1,6 @@
 """llama.cpp on the host's device through the container socket."""
 import contextlib
+import re
 
 from container import assert_text_equals_native, ended, finish, messages
 from harness import generation, places, processes
@@ -45,6 +46,17 @@ def test_text_equals_native_and_the_host_computed_it(host, container):
     nodes = sum(context["nodes"] for context in contexts)
     assert graphs >= REQUEST.tokens
     assert 100 * nodes >= NODES_PERCENT * graphs * generation.graph_nodes(finished.errors)
+
+
+def test_the_host_says_on_request_what_it_did_so_far(host, container):
+    with ended(container.start_generating(generation.Request(tokens=400), "--device", generation.DEVICE)):
+        processes.wait_until(lambda: " serves a new container" in host.log() and host.workers(), 10, "the worker")
+
+        def asked():
+            host.ask_for_counters()
+            return re.search(r"context so far: context=\d+ graphs=[1-9]", host.log())
+
+        processes.wait_until(asked, 10, "a line with what the context did", pause=0.1)
 
 
 def test_part_of_the_layers_on_the_device(container):

@@ -64,6 +64,10 @@ class HostProgram:
             os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
+    def ask_for_counters(self):
+        """Makes every worker log what its contexts did so far."""
+        os.kill(self.pid, signal.SIGUSR1)
+
     def log(self):
         return self._log.read_text(encoding="utf-8", errors="replace")
 
