@@ -68,6 +68,8 @@ uint64_t memory_limit(const Limits& limits, const std::vector<protocol::DeviceIn
 Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) {
     std::unique_ptr<Host> host(new Host(std::move(options), log));
     ggml_log_set(log_from_ggml, &log);
+    if (!host->options_.trace_folder.empty())
+        host->trace_ = TRY(wire::Trace::create(host->options_.trace_folder, "host"));
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
@@ -94,7 +96,7 @@ std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<con
                                             ContextFailed failed) {
     auto session =
         std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
-                                  guest_polling_, memory_, graph_uids_, log_);
+                                  guest_polling_, memory_, graph_uids_, trace_.get(), log_);
     return std::make_unique<Context>(std::move(session), options_.threads, polling_,
                                      std::move(failed));
 }

@@ -21,6 +21,7 @@ struct HostOptions {
     CatalogueOptions catalogue;
     int threads = 0;  // per stream of a CPU backend; 0: one per processor
     Limits limits;
+    std::string trace_folder;  // empty: nothing is traced
 };
 
 // What a context did, for its last line in the log.
@@ -94,6 +95,7 @@ class VIRTGPU_EXPORT Host {
 
     HostOptions options_;
     wire::Log& log_;
+    std::unique_ptr<wire::Trace> trace_;
     std::unique_ptr<Catalogue> catalogue_;
     std::shared_ptr<MemoryAccount> memory_;
     std::shared_ptr<GraphUids> graph_uids_ = std::make_shared<GraphUids>(0);

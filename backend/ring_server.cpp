@@ -88,6 +88,8 @@ RingServer::Served RingServer::serve_next(const StopAsked& stop) {
 
 bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) {
     ++session_->counters().requests;
+    const wire::TraceSpan span(session_->trace(), command_name(request.command),
+                               session_->context(), number_, request.sequence);
     payload_.clear();
     auto outcome = wait_after(request, stop);
     if (outcome)
@@ -135,7 +137,11 @@ Result<void> RingServer::answer(const wire::Request& request, const Result<void>
 void RingServer::settle() {
     if (completed_ >= served_)
         return;
-    commands_.finish();
+    {
+        const wire::TraceSpan span(commands_.unfinished() ? session_->trace() : nullptr, "wait",
+                                   session_->context(), number_, served_);
+        commands_.finish();
+    }
     complete(served_);
 }
 

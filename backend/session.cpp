@@ -7,10 +7,11 @@ namespace virtgpu::backend {
 Session::Session(uint32_t context, const Catalogue& catalogue,
                  std::shared_ptr<const Regions> regions, const Limits& limits,
                  std::chrono::microseconds guest_polling, std::shared_ptr<MemoryAccount> memory,
-                 std::shared_ptr<GraphUids> graph_uids, wire::Log& log)
+                 std::shared_ptr<GraphUids> graph_uids, wire::Trace* trace, wire::Log& log)
     : context_(context),
       catalogue_(catalogue),
       regions_(std::move(regions)),
+      trace_(trace),
       log_(log),
       buffers_(limits.buffers),
       memory_(std::move(memory)),

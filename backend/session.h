@@ -17,6 +17,7 @@
 #include "backend/validate/vocabulary.h"
 #include "wire/handle_table.h"
 #include "wire/log.h"
+#include "wire/trace.h"
 
 namespace virtgpu::backend {
 
@@ -55,17 +56,19 @@ struct Counters {
 };
 
 // Thread safe: every ring has its own thread, and serves ring 0 besides. Keeps references to the
-// catalogue and the log.
+// catalogue, the trace and the log.
 class Session {
  public:
     Session(uint32_t context, const Catalogue& catalogue, std::shared_ptr<const Regions> regions,
             const Limits& limits, std::chrono::microseconds guest_polling,
             std::shared_ptr<MemoryAccount> memory, std::shared_ptr<GraphUids> graph_uids,
-            wire::Log& log);
+            wire::Trace* trace, wire::Log& log);
 
     uint32_t context() const { return context_; }
     const Catalogue& catalogue() const { return catalogue_; }
     wire::Log& log() const { return log_; }
+    // Null when nothing is traced.
+    wire::Trace* trace() const { return trace_; }
     wire::HandleTable<Buffer>& buffers() { return buffers_; }
     const std::shared_ptr<MemoryAccount>& memory() const { return memory_; }
     Counters& counters() { return counters_; }
@@ -100,6 +103,7 @@ class Session {
     const uint32_t context_;
     const Catalogue& catalogue_;
     const std::shared_ptr<const Regions> regions_;
+    wire::Trace* const trace_;
     wire::Log& log_;
     wire::HandleTable<Buffer> buffers_;
     const std::shared_ptr<MemoryAccount> memory_;

@@ -37,14 +37,18 @@ Result<void> check_device(const protocol::DeviceInfo& device) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> transport,
-                                                     wire::Log& log) {
-    std::unique_ptr<Connection> connection(new Connection(std::move(transport), log));
+                                                     wire::Log& log, wire::Trace* trace) {
+    std::unique_ptr<Connection> connection(new Connection(std::move(transport), log, trace));
     TRY(connection->start());
     return connection;
 }
 
-Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log)
-    : log_(log), transport_(std::move(transport)), host_memory_(*transport_), health_(log) {}
+Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log, wire::Trace* trace)
+    : log_(log),
+      trace_(trace),
+      transport_(std::move(transport)),
+      host_memory_(*transport_),
+      health_(log) {}
 
 void Connection::log_traffic() {
     log_.debug(
@@ -69,8 +73,21 @@ Result<void> Connection::start() {
     return say_hello();
 }
 
+// The host took its time somewhere between our question and now. Where that may have been the time
+// here, both have the same clock.
+void Connection::align_trace(wire::Trace::Clock::time_point asked) {
+    using std::chrono::nanoseconds;
+    const auto asking = wire::Trace::Clock::now() - asked;
+    const nanoseconds middle = (asked + asking / 2).time_since_epoch();
+    const nanoseconds shift = nanoseconds(static_cast<int64_t>(host_.clock)) - middle;
+    if (trace_ != nullptr && std::chrono::abs(shift) > asking / 2)
+        trace_->set_shift(shift);
+}
+
 Result<void> Connection::say_hello() {
+    const auto asked = wire::Trace::Clock::now();
     host_ = TRY(commands_->hello(hello_request(VIRTGPU_VERSION)));
+    align_trace(asked);
     for (const protocol::DeviceInfo& device : host_.devices)
         TRY(check_device(device));
     polling_ = std::min(host_.polling, kLongestPolling);

@@ -22,8 +22,10 @@ namespace virtgpu::frontend {
 class Connection {
  public:
     // Shakes hands at both levels, which starts the host's worker and may take seconds.
+    // `trace` may be null; it and the log outlive the connection.
     static wire::Result<std::unique_ptr<Connection>> open(std::unique_ptr<Transport> transport,
-                                                          wire::Log& log);
+                                                          wire::Log& log,
+                                                          wire::Trace* trace = nullptr);
 
     const Transport& transport() const { return *transport_; }
     const protocol::HelloReply& host() const { return host_; }
@@ -50,13 +52,15 @@ class Connection {
     void count_freed_buffer() { buffers_freed_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
-    Connection(std::unique_ptr<Transport> transport, wire::Log& log);
+    Connection(std::unique_ptr<Transport> transport, wire::Log& log, wire::Trace* trace);
     wire::Result<void> start();
     void log_traffic();
     wire::Result<void> say_hello();
-    RingServices services() { return {*transport_, *apir_, health_, traffic_, polling_}; }
+    void align_trace(wire::Trace::Clock::time_point asked);
+    RingServices services() { return {*transport_, *apir_, health_, traffic_, polling_, trace_}; }
 
     wire::Log& log_;
+    wire::Trace* trace_;
     std::unique_ptr<Transport> transport_;
     HostMemory host_memory_;
     SessionHealth health_;

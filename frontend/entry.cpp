@@ -17,6 +17,7 @@ struct Plugin {
     explicit Plugin(bool verbose) : log(verbose) {}
 
     StderrLog log;
+    std::unique_ptr<wire::Trace> trace;  // null: nothing is traced
     std::unique_ptr<Registry> registry;  // null where ggml's version is not supported
 };
 
@@ -25,11 +26,23 @@ bool is_on(const char* variable) {
     return value != nullptr && std::string_view(value) != "0" && *value != '\0';
 }
 
+std::unique_ptr<wire::Trace> make_trace(wire::Log& log) {
+    const char* const folder = std::getenv("GGML_VIRTGPU_TRACE");
+    if (folder == nullptr || *folder == '\0')
+        return nullptr;
+    auto trace = wire::Trace::create(folder, "guest");
+    if (!trace)
+        log.warning("{}", trace.error().message());
+    return trace ? std::move(*trace) : nullptr;
+}
+
 std::unique_ptr<Plugin> make_plugin() {
     auto plugin = std::make_unique<Plugin>(is_on("GGML_VIRTGPU_DEBUG"));
     at_boundary(plugin->log, 0, [&] {
+        plugin->trace = make_trace(plugin->log);
         const HostChoice choice{std::getenv("GGML_VIRTGPU_SOCKET"),
-                                std::getenv("GGML_REMOTING_USE_APIR_CAPSET") != nullptr};
+                                std::getenv("GGML_REMOTING_USE_APIR_CAPSET") != nullptr,
+                                plugin->trace.get()};
         const auto abi = ggml_private::plugin_abi_of(ggml_version());
         if (!abi) {
             // Whoever has no device of ours need not know.

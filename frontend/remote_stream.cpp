@@ -47,6 +47,7 @@ RemoteStream::~RemoteStream() {
 
 Result<ggml_status> RemoteStream::compute(ggml_cgraph& graph) {
     TRY(connection_.health().check());
+    const wire::TraceSpan span(ring_->trace(), "graph_compute", 0, ring_->number(), ring_->sent());
     TRY(deliveries_.send_postponed());
     const uint64_t freed = connection_.buffers_freed();
     const uint64_t uid = connection_.graph_internals().uid(graph);

@@ -207,6 +207,7 @@ Result<void> RingChannel::await(uint64_t sequence) {
         return {};
     TRY(ring_doorbell());
     services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
+    const wire::TraceSpan span(services_.trace, "wait", 0, number_, sequence);
     const auto start = Clock::now();
     if (const auto waited = wait(sequence); !waited)
         return lose(waited.error());

@@ -13,6 +13,7 @@
 #include "frontend/traffic.h"
 #include "frontend/transport/transport.h"
 #include "wire/guest_ring.h"
+#include "wire/trace.h"
 
 namespace virtgpu::frontend {
 
@@ -24,6 +25,7 @@ struct RingServices {
     Traffic& traffic;
     // How long a wait polls before it sleeps. HELLO says it.
     const std::atomic<uint32_t>& polling_microseconds;
+    wire::Trace* trace;  // null: nothing is traced
 };
 
 // One ring and a staging area behind it, for the bytes that requests name. Queued commands return
@@ -55,6 +57,7 @@ class RingChannel : public CommandStubs {
     uint32_t number() const { return number_; }
     SessionHealth& health() { return services_.health; }
     Traffic& traffic() { return services_.traffic; }
+    wire::Trace* trace() const { return services_.trace; }
 
     // Sequence number of the last request.
     uint64_t sent() const { return sent_.load(std::memory_order_acquire); }

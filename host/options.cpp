@@ -72,6 +72,10 @@ void add_options(CLI::App& app, Options& options, CommandLine& line) {
                    "Memory that a guest can share with the host, a power of two such as 16G; "
                    "default: half of this machine's memory, at most 64G")
         ->type_name("SIZE");
+    app.add_option("--trace", options.tenant.worker.trace_folder,
+                   "Write when each request was carried out into this folder; see tools/trace")
+        ->type_name("FOLDER")
+        ->check(CLI::ExistingDirectory);
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->capture_default_str()
         ->take_last()

@@ -13,6 +13,7 @@ struct WorkerOptions {
     std::vector<std::string> rpc;       // HOST:PORT of ggml-rpc-servers
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
+    std::string trace_folder;           // empty: nothing is traced
     std::string log_level = "info";
 };
 

@@ -13,9 +13,10 @@ namespace {
 
 using Connections = std::vector<std::unique_ptr<Connection>>;
 
-void connect(std::unique_ptr<Transport> transport, Connections& connections, wire::Log& log) {
+void connect(std::unique_ptr<Transport> transport, wire::Trace* trace, Connections& connections,
+             wire::Log& log) {
     const std::string name = transport->name();
-    auto connection = Connection::open(std::move(transport), log);
+    auto connection = Connection::open(std::move(transport), log, trace);
     if (!connection) {
         log.warning("{}: no devices: {}", name, connection.error().message());
         return;
@@ -25,14 +26,14 @@ void connect(std::unique_ptr<Transport> transport, Connections& connections, wir
     connections.push_back(std::move(*connection));
 }
 
-void connect_socket(const char* path, Connections& connections, wire::Log& log) {
-    auto transport = SocketTransport::connect(path);
+void connect_socket(const HostChoice& choice, Connections& connections, wire::Log& log) {
+    auto transport = SocketTransport::connect(choice.socket_path);
     if (!transport) {
         log.warning("{}; is `ggml-virtgpu-host --listen {}` running? Going on without its devices",
-                    transport.error().message(), path);
+                    transport.error().message(), choice.socket_path);
         return;
     }
-    connect(std::move(*transport), connections, log);
+    connect(std::move(*transport), choice.trace, connections, log);
 }
 
 // Fault::kRefused when the device is not ours.
@@ -44,11 +45,11 @@ wire::Result<std::unique_ptr<Transport>> open_device(VirtioGpuNode& node, bool a
     return transport;
 }
 
-void connect_nodes(bool apir_capset_only, Connections& connections, wire::Log& log) {
+void connect_nodes(const HostChoice& choice, Connections& connections, wire::Log& log) {
     for (VirtioGpuNode& node : open_virtio_gpu_nodes(log)) {
-        auto transport = open_device(node, apir_capset_only);
+        auto transport = open_device(node, choice.apir_capset_only);
         if (transport)
-            connect(std::move(*transport), connections, log);
+            connect(std::move(*transport), choice.trace, connections, log);
         else if (transport.error().fault() == wire::Fault::kRefused)
             log.debug("{}: not ours: {}", node.address, transport.error().message());
         else
@@ -75,9 +76,9 @@ bool host_is_there(const HostChoice& choice, wire::Log& log) {
 Connections connect_to_hosts(const HostChoice& choice, wire::Log& log) {
     Connections connections;
     if (names_a_socket(choice.socket_path))
-        connect_socket(choice.socket_path, connections, log);
+        connect_socket(choice, connections, log);
     else
-        connect_nodes(choice.apir_capset_only, connections, log);
+        connect_nodes(choice, connections, log);
     return connections;
 }
 

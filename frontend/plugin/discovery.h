@@ -12,6 +12,7 @@ namespace virtgpu::frontend {
 struct HostChoice {
     const char* socket_path = nullptr;  // of a container's host; null or empty: the VM's devices
     bool apir_capset_only = false;      // leaves devices alone that may be a real Venus
+    wire::Trace* trace = nullptr;       // of what the connections do; outlives them
 };
 
 // Connects to the host behind the socket, or, where none is named, behind every virtio-gpu device.

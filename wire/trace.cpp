@@ -1,0 +1,43 @@
+#include "wire/trace.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "wire/text.h"
+
+namespace virtgpu::wire {
+
+namespace {
+
+double microseconds(std::chrono::nanoseconds time) {
+    return std::chrono::duration<double, std::micro>(time).count();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Trace>> Trace::create(const std::string& folder, std::string_view name) {
+    const std::string path = wire::format("{}/{}-{}.json", folder, name, ::getpid());
+    std::FILE* const file = std::fopen(path.c_str(), "we");
+    if (file == nullptr)
+        return system_failure(errno, wire::format("a trace in {}: is it a folder?", folder));
+    // Workers end without closing their files.
+    static_cast<void>(std::setvbuf(file, nullptr, _IOLBF, BUFSIZ));
+    // The array's end may be missing: the format's readers expect that.
+    print(file, "[\n");
+    return std::unique_ptr<Trace>(new Trace(file));
+}
+
+void Trace::add(std::string_view event, uint32_t context, uint32_t track, uint64_t sequence,
+                Clock::time_point begin, Clock::time_point end) {
+    const auto start = begin.time_since_epoch() + shift_;
+    const std::string line = wire::format(
+        "{{\"name\":\"{}\",\"ph\":\"X\",\"ts\":{:.3f},\"dur\":{:.3f},\"pid\":{},\"tid\":{},"
+        "\"args\":{{\"context\":{},\"sequence\":{}}}}},\n",
+        event, microseconds(start), microseconds(end - begin), ::getpid(), track, context,
+        sequence);
+    const std::lock_guard lock(mutex_);
+    print_text(file_.get(), line);
+}
+
+}  // namespace virtgpu::wire
