@@ -12,6 +12,8 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
         command.insert(command.end(), {"--device", device});
     if (options.threads)
         command.insert(command.end(), {"--threads", std::to_string(*options.threads)});
+    if (!options.repack)
+        command.emplace_back("--no-repack");
     command.insert(command.end(), {"--log-level", options.log_level});
     return command;
 }

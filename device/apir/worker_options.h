@@ -13,6 +13,7 @@ struct WorkerOptions {
     std::vector<std::string> rpc;       // HOST:PORT of ggml-rpc-servers
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
+    bool repack = true;                 // compute with copies of weights where that is faster
     std::string log_level = "info";
 };
 
