@@ -49,9 +49,15 @@ bool multiplies_weights(const ggml_tensor& node) {
 }
 
 void forbid_copies_of_written(const validate::ValidGraph& graph, const HeldBuffers& buffers) {
-    for (const uint32_t position : graph.nodes)
-        if (const auto& tensor = graph.tensors[position].tensor; is_node_that_writes(tensor))
-            buffers.get(tensor.place->buffer).forbid_copies();
+    // Most nodes write where the one before did.
+    protocol::Handle last;
+    for (const uint32_t position : graph.nodes) {
+        const validate::ValidTensor& tensor = graph.tensors[position].tensor;
+        if (!is_node_that_writes(tensor) || tensor.place->buffer == last)
+            continue;
+        last = tensor.place->buffer;
+        buffers.get(last).forbid_copies();
+    }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/printable.h"
 #include "backend/sys/huge_pages.h"
 
 namespace virtgpu::backend {
@@ -28,6 +29,8 @@ WeightCopy::WeightCopy(const ggml_tensor& original, std::shared_ptr<MemoryAccoun
     tensor_.buffer = nullptr;
     tensor_.data = nullptr;
     tensor_.extra = nullptr;
+    // Backends log the names of what they convert, and guests choose them.
+    ggml_set_name(&tensor_, printable(original.name).c_str());
 }
 
 Result<void> WeightCopy::allocate(ggml_backend_buffer_type_t type) {

@@ -43,6 +43,7 @@ class WeightCopiesTest : public ::testing::Test {
                                        ggml_type type = GGML_TYPE_Q4_0) {
         NativeGraph native([=](ggml_context* context) {
             ggml_tensor* const left = ggml_new_tensor_2d(context, type, columns, rows);
+            ggml_set_name(left, "wei\nghts");
             return ggml_mul_mat(context, left,
                                 ggml_new_tensor_2d(context, GGML_TYPE_F32, columns, 2));
         });
@@ -152,6 +153,7 @@ TEST_F(WeightCopiesTest, OnlyWhatWasChangedIsCopiedAgain) {
     EXPECT_FALSE(first->weights().outdated());
     weights().mark_changed(1, 1);
     EXPECT_TRUE(first->weights().outdated());
+    EXPECT_EQ(log_.text().find("wei\n"), std::string::npos) << "the guest's name as it is";
 }
 
 TEST_F(WeightCopiesTest, WithoutRoomTheOriginalsAreUsed) {
