@@ -2,6 +2,7 @@
 
 #include "backend/memory_account.h"
 #include "backend/sys/huge_pages.h"
+#include "backend/weight_copies.h"
 
 namespace virtgpu::backend {
 
@@ -62,9 +63,42 @@ Buffer::Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground)
       ground_(std::move(ground)) {}
 
 Buffer::~Buffer() {
+    drop_copies();
     ggml_backend_buffer_free(buffer_);
     if (ground_.account)
         ground_.account->give_back(size_);
+}
+
+void Buffer::set_usage(ggml_backend_buffer_usage usage) {
+    const std::lock_guard lock(copies_mutex_);
+    ggml_backend_buffer_set_usage(buffer_, usage);
+    if (usage != GGML_BACKEND_BUFFER_USAGE_WEIGHTS)
+        drop_copies();
+    else if (!copies_ && !copies_forbidden_ && ggml_backend_buffer_is_host(buffer_))
+        copies_ = std::make_shared<WeightCopies>();
+}
+
+std::shared_ptr<WeightCopies> Buffer::copies() const {
+    const std::lock_guard lock(copies_mutex_);
+    return copies_;
+}
+
+void Buffer::mark_changed(uint64_t offset, uint64_t size) const {
+    if (const auto present = copies())
+        present->mark_changed(offset, size);
+}
+
+void Buffer::forbid_copies() {
+    const std::lock_guard lock(copies_mutex_);
+    copies_forbidden_ = true;
+    drop_copies();
+}
+
+// With the lock, which the destructor does not need.
+void Buffer::drop_copies() {
+    if (copies_)
+        copies_->abandon();
+    copies_ = nullptr;
 }
 
 }  // namespace virtgpu::backend

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "wire/region.h"
 #include "wire/result.h"
@@ -16,6 +17,7 @@ using wire::Fault;
 using wire::Result;
 
 class MemoryAccount;
+class WeightCopies;
 
 // Owns the memory; shared by the session's table and whoever computes on it. Thread safe as far as
 // the backend's buffer is.
@@ -41,6 +43,15 @@ class Buffer {
     // The backend's address of a byte; only the backend knows what it means.
     void* address(uint64_t offset) const { return base_ + offset; }
 
+    void set_usage(ggml_backend_buffer_usage usage);
+    // Those of the weights in this buffer; null where there may be none: the buffer is not of
+    // weights, the processor cannot read it, or a graph computes into it.
+    std::shared_ptr<WeightCopies> copies() const;
+    // After bytes were written, other than by a graph.
+    void mark_changed(uint64_t offset, uint64_t size) const;
+    // A graph computes into the buffer, so copies would be out of date without anybody's saying so.
+    void forbid_copies();
+
  private:
     // What the buffer lives on: of the two, the one that is not null.
     struct Ground {
@@ -49,10 +60,15 @@ class Buffer {
     };
     Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground);
 
+    void drop_copies();
+
     ggml_backend_buffer_t buffer_;
     std::byte* base_;
     uint64_t size_;
     Ground ground_;
+    mutable std::mutex copies_mutex_;
+    std::shared_ptr<WeightCopies> copies_;
+    bool copies_forbidden_ = false;
 };
 
 }  // namespace virtgpu::backend

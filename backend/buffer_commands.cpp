@@ -23,6 +23,7 @@ Result<void> Commands::DoChangedBuffer(const protocol::ChangedBufferRequest& req
     if (request.offset > buffer->size() || request.size > buffer->size() - request.offset)
         return wire::fail(Fault::kPeer, "bytes {}+{} changed in a buffer of {}", request.offset,
                           request.size, buffer->size());
+    buffer->mark_changed(request.offset, request.size);
     return {};
 }
 
@@ -36,6 +37,7 @@ Result<void> Commands::DoClearBuffer(const protocol::ClearBufferRequest& request
     if (request.value > UINT8_MAX)
         return wire::fail(Fault::kPeer, "{} is no byte", request.value);
     ggml_backend_buffer_clear(buffer->get(), static_cast<uint8_t>(request.value));
+    buffer->mark_changed(0, buffer->size());
     return {};
 }
 
@@ -43,8 +45,7 @@ Result<void> Commands::DoSetBufferUsage(const protocol::SetBufferUsageRequest& r
     const auto buffer = TRY(session_->buffers().find(request.buffer));
     if (request.usage > GGML_BACKEND_BUFFER_USAGE_COMPUTE)
         return wire::fail(Fault::kPeer, "there is no buffer usage {}", request.usage);
-    ggml_backend_buffer_set_usage(buffer->get(),
-                                  static_cast<ggml_backend_buffer_usage>(request.usage));
+    buffer->set_usage(static_cast<ggml_backend_buffer_usage>(request.usage));
     return {};
 }
 

@@ -1,5 +1,7 @@
 #include "backend/cached_graph.h"
 
+#include "backend/printable.h"
+
 namespace virtgpu::backend {
 
 namespace {
@@ -10,6 +12,18 @@ constexpr uint64_t kBytesPerTensor =
 
 uint64_t bytes_of(const protocol::Graph& graph) {
     return graph.tensors.size() * kBytesPerTensor + graph.nodes.size() * sizeof(uint32_t);
+}
+
+Result<void> check_supported(ggml_cgraph& graph, ggml_backend_dev_t device) {
+    for (int i = 0; i < ggml_graph_n_nodes(&graph); ++i) {
+        const ggml_tensor* const node = ggml_graph_node(&graph, i);
+        // Backends abort the process on what they do not support.
+        if (!ggml_backend_dev_supports_op(device, node))
+            return wire::fail(Fault::kRefused, "{} does not support node {}, {} '{}'",
+                              ggml_backend_dev_name(device), i, ggml_op_desc(node),
+                              printable(node->name));
+    }
+    return {};
 }
 
 }  // namespace
@@ -47,8 +61,11 @@ Result<ggml_cgraph*> CachedGraph::build(Session& session, ggml_backend_dev_t dev
     const validate::TensorValidator validator(*vocabulary, buffers);
     const auto valid = TRY(validate::check_graph(validator, graph_));
     TRY(buffers.check_reach(device));
-    built_ = TRY(builder_.build_graph(valid, buffers));
+    ggml_cgraph* const built = TRY(builder_.build_graph(valid, buffers));
+    TRY(check_supported(*built, device));
+    weights_.choose(valid, builder_, buffers, device, session);
     buffers_ = buffers.unheld();
+    built_ = built;
     return built_;
 }
 

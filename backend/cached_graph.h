@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/graph_builder.h"
+#include "backend/graph_weights.h"
 #include "backend/memory_account.h"
 #include "protocol/generated/structures.h"
 
@@ -24,14 +25,15 @@ class CachedGraph {
     // Fault::kPeer for positions that are not ascending or name no tensor. Needs a new build().
     Result<void> apply(const protocol::GraphEdit& edit);
     // Checks everything and makes ggml's graph, at the same addresses as the last time.
-    // Fault::kPeer and kRefused as the validator says; then the graph cannot be run.
+    // Fault::kPeer and kRefused as the validator says, kRefused also for what the device does not
+    // support; then the graph cannot be run.
     Result<ggml_cgraph*> build(Session& session, ggml_backend_dev_t device);
 
     size_t tensors() const { return graph_.tensors.size(); }
     size_t nodes() const { return graph_.nodes.size(); }
     // Null when it cannot be run: an edit was wrong, or the device does not support it.
     ggml_cgraph* built() const { return built_; }
-    void discard_built() { built_ = nullptr; }
+    GraphWeights& weights() { return weights_; }
 
     // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
     Result<std::vector<std::shared_ptr<const void>>> hold_buffers() const;
@@ -42,6 +44,7 @@ class CachedGraph {
     protocol::Graph graph_;
     const std::shared_ptr<MemoryAccount> account_;
     GraphBuilder builder_;
+    GraphWeights weights_;          // of what is in builder_
     ggml_cgraph* built_ = nullptr;  // in builder_
     std::vector<std::weak_ptr<Buffer>> buffers_;
 };

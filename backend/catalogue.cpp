@@ -185,6 +185,8 @@ Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& optio
                           "{} devices, where a guest can see {}: choose with --device",
                           devices.size(), protocol::kMaxDevices);
     auto catalogue = std::make_unique<Catalogue>();
+    for (ggml_backend_dev_t const device : devices)
+        catalogue->copy_types_.push_back(options.repack ? CopyTypes::of(device) : CopyTypes());
     catalogue->devices_ = std::move(devices);
     catalogue->vocabulary_ = read_ggml_vocabulary();
     return catalogue;
@@ -194,6 +196,16 @@ Result<ggml_backend_dev_t> Catalogue::device(uint32_t position) const {
     if (position >= devices_.size())
         return wire::fail(Fault::kPeer, "there is no device {}", position);
     return devices_[position];
+}
+
+const CopyTypes& Catalogue::copy_types(ggml_backend_dev_t device) const {
+    const auto found = std::find(devices_.begin(), devices_.end(), device);
+    return copy_types_[static_cast<size_t>(found - devices_.begin())];
+}
+
+bool Catalogue::copies_weights() const {
+    return std::any_of(copy_types_.begin(), copy_types_.end(),
+                       [](const CopyTypes& types) { return !types.empty(); });
 }
 
 protocol::DeviceInfo Catalogue::describe(uint32_t position) const {
@@ -212,6 +224,7 @@ protocol::DeviceInfo Catalogue::describe(uint32_t position) const {
     info.buffer_type.alignment = ggml_backend_buft_get_alignment(buffer_type);
     info.buffer_type.max_size = ggml_backend_buft_get_max_size(buffer_type);
     info.shares_memory = Buffer::can_share(device);
+    info.copies_weights = !copy_types_[position].empty();
     info.features = features_of(device);
     return info;
 }

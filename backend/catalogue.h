@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/copy_types.h"
 #include "backend/validate/vocabulary.h"
 #include "protocol/generated/structures.h"
 #include "wire/log.h"
@@ -35,6 +36,8 @@ struct CatalogueOptions {
     // Where ggml's backends are. Empty: $GGML_VIRTGPU_BACKEND_DIR, then where ggml was built to
     // look.
     std::string folder{};
+    // Compute with copies of weights where a device has a faster layout for them.
+    bool repack = true;
 };
 
 // Thread safe once made.
@@ -49,12 +52,18 @@ class Catalogue {
     // With the memory that is free now.
     protocol::DeviceInfo describe(uint32_t position) const;
 
+    // Of a device of this catalogue; empty where it has none or repacking is off.
+    const CopyTypes& copy_types(ggml_backend_dev_t device) const;
+    // Whether any device has them.
+    bool copies_weights() const;
+
     const std::shared_ptr<const validate::HostVocabulary>& vocabulary() const {
         return vocabulary_;
     }
 
  private:
     std::vector<ggml_backend_dev_t> devices_;
+    std::vector<CopyTypes> copy_types_;  // of each device
     std::shared_ptr<const validate::HostVocabulary> vocabulary_;
 };
 

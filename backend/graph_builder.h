@@ -24,6 +24,8 @@ class GraphBuilder {
 
     // A graph whose nodes are the graph's in their order. Fault::kSystem when ggml made another.
     Result<ggml_cgraph*> build_graph(const validate::ValidGraph& graph, const HeldBuffers& buffers);
+    // Of the tensors that were built last, by the position in the list that they were built from.
+    ggml_tensor* tensor(uint32_t position) const { return tensors_[position]; }
     // Of the tensors that were built last, in the list that they were built from.
     std::unordered_map<const ggml_tensor*, uint32_t> positions() const;
     // The last tensor of the list.

@@ -23,7 +23,7 @@ class HeldBuffers : public validate::BufferSizes {
     }
 
     // Of a tensor that was checked with this object.
-    const Buffer& get(protocol::Handle buffer) const { return *buffers_.at(key_of(buffer)); }
+    Buffer& get(protocol::Handle buffer) const { return *buffers_.at(key_of(buffer)); }
 
     std::vector<std::shared_ptr<const void>> all() const {
         std::vector<std::shared_ptr<const void>> all;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "backend/printable.h"
-
 namespace virtgpu::backend {
 
 namespace {
@@ -71,28 +69,24 @@ void Stream::set_threads(uint32_t threads) {
         function(backend_, static_cast<int>(std::min(threads, static_cast<uint32_t>(threads_))));
 }
 
-Result<void> Stream::check_supported(ggml_cgraph* graph) const {
-    for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
-        const ggml_tensor* const node = ggml_graph_node(graph, i);
-        // Backends abort the process on what they do not support.
-        if (!ggml_backend_supports_op(backend_, node))
-            return wire::fail(Fault::kRefused, "{} does not support node {}, {} '{}'",
-                              ggml_backend_name(backend_), i, ggml_op_desc(node),
-                              printable(node->name));
-    }
+Result<void> Stream::build(CachedGraph& graph) {
+    ggml_cgraph* const built = TRY(graph.build(session_, ggml_backend_get_device(backend_)));
+    name_anew(*built);
     return {};
 }
 
-Result<void> Stream::build(CachedGraph& graph) {
-    ggml_cgraph* const built = TRY(graph.build(session_, ggml_backend_get_device(backend_)));
-    if (auto supported = check_supported(built); !supported) {
-        graph.discard_built();
-        return supported;
-    }
-    // A backend that sees it again need not compare the graphs: CUDA launches at once.
+// A backend that sees it again need not compare the graphs: CUDA launches at once.
+void Stream::name_anew(ggml_cgraph& graph) {
     if (knows_uids_)
-        internals_.set_uid(*built, session_.next_graph_uid());
-    return {};
+        internals_.set_uid(graph, session_.next_graph_uid());
+}
+
+void Stream::bring_up_to_date(CachedGraph& graph, Held& held) {
+    // What runs in the background uses the copies, or writes what is to be copied.
+    if (graph.weights().outdated())
+        finish();
+    if (graph.weights().bring_up_to_date(held))
+        name_anew(*graph.built());
 }
 
 Result<void> Stream::define(uint32_t number, protocol::Graph graph) {
@@ -115,13 +109,16 @@ Result<void> Stream::drop(uint32_t number) {
 }
 
 Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
-    const CachedGraph& graph = *TRY(graphs_.find(number));
+    CachedGraph& graph = *TRY(graphs_.find(number));
     if (graph.built() == nullptr)
         return wire::fail(Fault::kRefused, "graph {} cannot be computed", number);
     // ggml-rpc asserts that there is something to do.
     if (ggml_graph_n_nodes(graph.built()) == 0)
         return {};
-    start(TRY(graph.hold_buffers()));
+    // Until the backend is done, or until finish() where it goes on in the background.
+    Held held = TRY(graph.hold_buffers());
+    bring_up_to_date(graph, held);
+    start(held);
     const ggml_status status = compute(graph.built(), abort);
     if (status == GGML_STATUS_ABORTED && abort)
         return {};

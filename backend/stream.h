@@ -55,7 +55,8 @@ class Stream {
     Stream(ggml_backend_t backend, int threads, Session& session);
 
     Result<void> build(CachedGraph& graph);
-    Result<void> check_supported(ggml_cgraph* graph) const;
+    void name_anew(ggml_cgraph& graph);
+    void bring_up_to_date(CachedGraph& graph, Held& held);
     ggml_status compute(ggml_cgraph* graph, const AbortAsked& abort);
     void start(const Held& held);
 

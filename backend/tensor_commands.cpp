@@ -14,6 +14,11 @@ bool overlap(const validate::ValidTensor& a, const validate::ValidTensor& b) {
            b.place->offset < a.place->offset + a.extent;
 }
 
+void mark_changed(const protocol::TensorData& tensor, uint64_t offset, uint64_t size,
+                  const HeldBuffers& buffers) {
+    buffers.get(tensor.buffer).mark_changed(tensor.data_offset + offset, size);
+}
+
 }  // namespace
 
 Result<void> Commands::DoInitTensor(const protocol::InitTensorRequest& request) {
@@ -72,6 +77,7 @@ Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
     } else {
         ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
     }
+    mark_changed(request.tensor, request.offset, data.size(), buffers);
     return {};
 }
 
@@ -100,9 +106,11 @@ Result<void> Commands::DoMemsetTensor(const protocol::MemsetTensorRequest& reque
     if (request.value > UINT8_MAX)
         return wire::fail(Fault::kPeer, "{} is no byte", request.value);
     finish();
-    if (request.size != 0)
-        ggml_backend_tensor_memset(tensor, static_cast<uint8_t>(request.value), request.offset,
-                                   request.size);
+    if (request.size == 0)
+        return {};
+    ggml_backend_tensor_memset(tensor, static_cast<uint8_t>(request.value), request.offset,
+                               request.size);
+    mark_changed(request.tensor, request.offset, request.size, buffers);
     return {};
 }
 
@@ -121,9 +129,11 @@ Result<void> Commands::DoCopyTensor(const protocol::CopyTensorRequest& request) 
         return wire::fail(Fault::kPeer, "a copy between tensors that overlap");
     finish();
     GraphBuilder second;
-    if (source.extent != 0)
-        ggml_backend_tensor_copy(builder_.build_tensor(source, buffers),
-                                 second.build_tensor(destination, buffers));
+    if (source.extent == 0)
+        return {};
+    ggml_backend_tensor_copy(builder_.build_tensor(source, buffers),
+                             second.build_tensor(destination, buffers));
+    mark_changed(request.destination, 0, destination.extent, buffers);
     return {};
 }
 

@@ -56,6 +56,9 @@ void add_worker_options(CLI::App& app, apir::WorkerOptions& worker, CommandLine&
     app.add_option("--threads", worker.threads, "Threads of a CPU backend")
         ->type_name("N")
         ->check(CLI::Range(1, kMaxThreads));
+    app.add_flag("--no-repack{false}", worker.repack,
+                 "Keep no copies of weights in the layout that a CPU computes fastest with: "
+                 "less memory, slower");
     app.add_option("--worker", line.worker, "Program that computes")->type_name("PATH");
 }
 

@@ -56,6 +56,8 @@ void declare_options(CLI::App& app, Options& options) {
         ->check(CLI::Range(0, 512));
     app.add_option("--trace", options.host.trace_folder,
                    "Write when each request was carried out into this folder");
+    app.add_flag("--no-repack{false}", options.host.catalogue.repack,
+                 "Keep no copies of weights in the layout that a CPU computes fastest with");
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}, CLI::ignore_case));
     app.add_flag("--check", options.check, "Load what the options say, then end");

@@ -14,6 +14,8 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
         command.insert(command.end(), {"--threads", std::to_string(*options.threads)});
     if (!options.trace_folder.empty())
         command.insert(command.end(), {"--trace", options.trace_folder});
+    if (!options.repack)
+        command.emplace_back("--no-repack");
     command.insert(command.end(), {"--log-level", options.log_level});
     return command;
 }

@@ -14,6 +14,7 @@ struct WorkerOptions {
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
     std::string trace_folder;           // empty: nothing is traced
+    bool repack = true;                 // compute with copies of weights where that is faster
     std::string log_level = "info";
 };
 

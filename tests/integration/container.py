@@ -39,7 +39,7 @@ class Container:
         return finish(self.start_generating(request, *arguments, **variables), seconds)
 
     def start_generating(self, request, *arguments, **variables):
-        return self.start("llama-completion", *request.arguments(places.MODEL), "-ngl", "99", *arguments, **variables)
+        return self.start("llama-completion", *request.arguments(), "-ngl", "99", *arguments, **variables)
 
     def test_ops(self, *arguments, seconds=300):
         return self.run(str(places.root() / OPS_PROGRAM), "test", "-b", "virtgpu0", *arguments, seconds=seconds)

@@ -8,7 +8,7 @@ from harness import generation, rpc_server
 from harness.host import HostProgram
 
 PASSED = re.compile(r"(\d+)/(\d+) tests passed")
-REQUEST = generation.Request(tokens=24)
+REQUEST = generation.Request(tokens=24, repack=False)  # no ggml-rpc-server repacks
 
 
 @pytest.fixture(scope="module", name="server")

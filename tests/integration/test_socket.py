@@ -62,7 +62,7 @@ def test_the_host_says_on_request_what_it_did_so_far(host, container):
 def test_part_of_the_layers_on_the_device(container):
     # Splits the graph between the device and this machine's CPU, with copies in between.
     assert_text_equals_native(
-        REQUEST, lambda: container.run("llama-completion", *REQUEST.arguments(places.MODEL), "-ngl", "2"))
+        REQUEST, lambda: container.run("llama-completion", *REQUEST.arguments(), "-ngl", "2"))
 
 
 def test_two_programs_at_once(container):

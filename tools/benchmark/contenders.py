@@ -42,8 +42,7 @@ def _test_name(row):
 
 
 def native():
-    # Weights where the remote backends have them: not repacked.
-    return Contender("native", "CPU", ("-ngl", "0", "--device", "none", "--repack", "0"))
+    return Contender("native", "CPU", ("-ngl", "0", "--device", "none"))
 
 
 @contextlib.contextmanager

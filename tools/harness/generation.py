@@ -2,6 +2,7 @@
 import dataclasses
 import functools
 import os
+import pathlib
 import re
 import shlex
 import subprocess
@@ -23,12 +24,14 @@ class Request:
     tokens: int
     prompt: str = PROMPT
     options: tuple = ()
+    model: pathlib.Path = places.MODEL  # on this machine
+    # Weights in the layout that a CPU computes fastest with, which has another order of additions. A host's CPU does
+    # it whatever is said here, unless the host was started with --no-repack.
+    repack: bool = True
 
-    def arguments(self, model):
-        # No repacking: the weights' layout would be another one than behind the virtual device, and with it the
-        # order of additions.
-        return ["-m", str(model), "-p", self.prompt, "-n", str(self.tokens), "--temp", "0", "--no-repack",
-                "-no-cnv", "--no-display-prompt", *self.options]
+    def arguments(self, model=None):
+        return ["-m", str(model or self.model), "-p", self.prompt, "-n", str(self.tokens), "--temp", "0",
+                *([] if self.repack else ["--no-repack"]), "-no-cnv", "--no-display-prompt", *self.options]
 
     def guest_command(self, device=DEVICE):
         """For the guest's shell, everything on `device`: llama.cpp refuses to start when there is none of that name.
@@ -88,7 +91,7 @@ def native(request, threads=None):
 
 
 def _native_run(request, threads):
-    command = [*places.command_for("llama-completion"), *request.arguments(places.MODEL), "--device", "none",
+    command = [*places.command_for("llama-completion"), *request.arguments(), "--device", "none",
                "-t", str(threads or os.cpu_count())]
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             timeout=120, check=False)

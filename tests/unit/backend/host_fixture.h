@@ -44,6 +44,7 @@ class HostTest : public ::testing::Test {
     void SetUp() override {
         HostOptions options;
         options.catalogue.backends = {"cpu"};
+        options.catalogue.repack = repack_;
         options.threads = 2;
         options.limits = limits_;
         auto host = Host::create(options, log);
@@ -84,6 +85,7 @@ class HostTest : public ::testing::Test {
     RecordingLog log;
     std::shared_ptr<TestRegions> regions = std::make_shared<TestRegions>();
     Limits limits_;
+    bool repack_ = true;
     RingGuest control;
     RingGuest stream;
     std::unique_ptr<Host> host_;

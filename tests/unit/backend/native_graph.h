@@ -4,6 +4,7 @@
 #include <ggml-backend.h>
 #include <ggml.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -91,11 +92,25 @@ class NativeGraph {
 
     void fill_leaves() {
         std::mt19937 random(1);
-        std::uniform_real_distribution<float> value(-1, 1);
         for (ggml_tensor* const tensor : order_)
-            if (tensor->op == GGML_OP_NONE && tensor->type == GGML_TYPE_F32)
-                for (int64_t i = 0; i < ggml_nelements(tensor); ++i)
-                    static_cast<float*>(tensor->data)[i] = value(random);
+            if (tensor->op == GGML_OP_NONE && tensor->view_src == nullptr)
+                fill(*tensor, random);
+    }
+
+    static void fill(ggml_tensor& tensor, std::mt19937& random) {
+        const auto count = static_cast<size_t>(ggml_nelements(&tensor));
+        std::uniform_real_distribution<float> value(-1, 1);
+        std::vector<float> values(count);
+        std::generate(values.begin(), values.end(), [&] { return value(random); });
+        // Indices: of one of the first four of whatever there are several of.
+        if (tensor.type == GGML_TYPE_I32)
+            for (size_t i = 0; i < count; ++i)
+                static_cast<int32_t*>(tensor.data)[i] = static_cast<int32_t>(i % 4);
+        else if (tensor.type == GGML_TYPE_F32)
+            std::memcpy(tensor.data, values.data(), count * sizeof(float));
+        else if (ggml_is_quantized(tensor.type))
+            ggml_quantize_chunk(tensor.type, values.data(), tensor.data, 0, ggml_nrows(&tensor),
+                                tensor.ne[0], nullptr);
     }
 
     void describe_tensor(const ggml_tensor* tensor, protocol::Handle buffer,

@@ -41,9 +41,9 @@ TEST(Options, TheVenusCapsetIsOfferedOnRequest) {
 }
 
 TEST(Options, Serving) {
-    const auto options =
-        parsed({"--socket-path", "/a", "--listen", "/b", "--backend", "cpu", "--backend", "vulkan",
-                "--device", "CPU", "--threads", "3", "--window", "2G", "--log-level", "debug"});
+    const auto options = parsed({"--socket-path", "/a", "--listen", "/b", "--backend", "cpu",
+                                 "--backend", "vulkan", "--device", "CPU", "--threads", "3",
+                                 "--no-repack", "--window", "2G", "--log-level", "debug"});
     EXPECT_EQ(options.task, Task::kServe);
     EXPECT_EQ(options.listen.machines, "/a");
     EXPECT_EQ(options.listen.containers, "/b");
@@ -51,7 +51,7 @@ TEST(Options, Serving) {
     EXPECT_EQ(
         apir::worker_command(options.tenant.worker),
         (std::vector<std::string>{"/worker", "--backend", "cpu", "--backend", "vulkan", "--device",
-                                  "CPU", "--threads", "3", "--log-level", "debug"}));
+                                  "CPU", "--threads", "3", "--no-repack", "--log-level", "debug"}));
 }
 
 TEST(Options, Tasks) {
