@@ -9,11 +9,11 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU
 
-.PHONY: help setup configure build test demo bench format lint generate clean
+.PHONY: help setup configure build test conformance demo bench format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## apt packages, and Debian's newer ggml, llama.cpp and QEMU in .sysroot/
 	@tools/bootstrap/install-packages
@@ -29,6 +29,13 @@ build: configure ## both sides and the tests
 
 test: build ## everything, in virtual machines as well
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+conformance: ## all of ggml's and llama.cpp's own tests, remotely; ONLY=ops,archs,... BACKEND=cpu|vulkan AGAIN=1
+	@tools/bootstrap/install-packages
+	@tools/bootstrap/sysroot --with conformance
+	@$(MAKE) --no-print-directory build
+	@tools/conformance/conformance --jobs $(JOBS) $(if $(ONLY),--only $(ONLY)) $(if $(BACKEND),--backend $(BACKEND)) \
+	    $(if $(AGAIN),--again)
 
 demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)

@@ -22,12 +22,13 @@ class CachedGraph {
     CachedGraph(const CachedGraph&) = delete;
     CachedGraph& operator=(const CachedGraph&) = delete;
 
-    // Fault::kPeer for positions that are not ascending or name no tensor. Needs a new build().
-    Result<void> apply(const protocol::GraphEdit& edit);
-    // Checks everything and makes ggml's graph, at the same addresses as the last time.
-    // Fault::kPeer and kRefused as the validator says, kRefused also for what the device does not
-    // support; then the graph cannot be run.
+    // Checks everything and makes ggml's graph. Fault::kPeer and kRefused as the validator says,
+    // kRefused also for what the device does not support; then the graph cannot be run.
     Result<ggml_cgraph*> build(Session& session, ggml_backend_dev_t device);
+    // The graph with the changes, its tensors at the same addresses. Fails as build() does, and
+    // with Fault::kPeer for positions that are not ascending or name no tensor.
+    Result<ggml_cgraph*> edit(const protocol::GraphEdit& edit, Session& session,
+                              ggml_backend_dev_t device);
 
     size_t tensors() const { return graph_.tensors.size(); }
     size_t nodes() const { return graph_.nodes.size(); }
@@ -41,8 +42,19 @@ class CachedGraph {
  private:
     CachedGraph(protocol::Graph graph, std::shared_ptr<MemoryAccount> account);
 
+    // What an edit changes.
+    struct Exchanged {
+        std::vector<uint32_t> positions;  // ascending
+        // Only in what the tensors are: they refer to the same tensors and lie in the same buffers.
+        bool in_place = true;
+    };
+    Result<Exchanged> apply(const protocol::GraphEdit& edit);
+    Result<void> rebuild(const Exchanged& exchanged, Session& session, ggml_backend_dev_t device);
+    std::vector<const ggml_tensor*> nodes_concerned(const Exchanged& exchanged) const;
+
     protocol::Graph graph_;
     const std::shared_ptr<MemoryAccount> account_;
+    validate::ValidGraph valid_;  // of what is in builder_
     GraphBuilder builder_;
     GraphWeights weights_;          // of what is in builder_
     ggml_cgraph* built_ = nullptr;  // in builder_

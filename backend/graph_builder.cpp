@@ -19,6 +19,11 @@ bool is_node(const validate::ValidGraphTensor& tensor) {
     return tensor.tensor.kind != validate::OpKind::kNone;
 }
 
+int32_t flags_of(const validate::ValidGraphTensor& tensor) {
+    const auto flags = static_cast<int32_t>(tensor.tensor.flags);
+    return tensor.used_outside ? flags | GGML_TENSOR_FLAG_OUTPUT : flags;
+}
+
 }  // namespace
 
 GraphBuilder::~GraphBuilder() {
@@ -45,17 +50,32 @@ void GraphBuilder::start(size_t tensors, size_t graph_size) {
 ggml_tensor* GraphBuilder::add(const validate::ValidTensor& tensor, const HeldBuffers& buffers) {
     ggml_tensor* const made =
         ggml_new_tensor(context_, static_cast<ggml_type>(tensor.type), 4, tensor.ne.data());
-    std::copy(tensor.nb.begin(), tensor.nb.end(), made->nb);
-    made->op = static_cast<ggml_op>(tensor.op);
-    std::memcpy(made->op_params, tensor.op_params.data(), sizeof made->op_params);
-    std::memcpy(made->name, tensor.name.data(), sizeof made->name);
-    if (tensor.place) {
-        const Buffer& buffer = buffers.get(tensor.place->buffer);
-        made->buffer = buffer.get();
-        made->data = buffer.address(tensor.place->offset);
-    }
+    describe(*made, tensor, buffers);
     tensors_.push_back(made);
     return made;
+}
+
+void GraphBuilder::describe(ggml_tensor& made, const validate::ValidTensor& tensor,
+                            const HeldBuffers& buffers) {
+    std::copy(tensor.nb.begin(), tensor.nb.end(), made.nb);
+    made.op = static_cast<ggml_op>(tensor.op);
+    std::memcpy(made.op_params, tensor.op_params.data(), sizeof made.op_params);
+    std::memcpy(made.name, tensor.name.data(), sizeof made.name);
+    if (tensor.place) {
+        const Buffer& buffer = buffers.get(tensor.place->buffer);
+        made.buffer = buffer.get();
+        made.data = buffer.address(tensor.place->offset);
+    }
+}
+
+void GraphBuilder::update(uint32_t position, const validate::ValidGraphTensor& tensor,
+                          const HeldBuffers& buffers) {
+    ggml_tensor& made = *tensors_[position];
+    made.type = static_cast<ggml_type>(tensor.tensor.type);
+    std::copy(tensor.tensor.ne.begin(), tensor.tensor.ne.end(), made.ne);
+    describe(made, tensor.tensor, buffers);
+    made.view_offs = tensor.view_offset;
+    made.flags = flags_of(tensor);
 }
 
 void GraphBuilder::add_tensors(const validate::ValidGraph& graph, const HeldBuffers& buffers) {
@@ -113,11 +133,8 @@ Result<ggml_cgraph*> GraphBuilder::build_graph(const validate::ValidGraph& graph
     }
     // Only now: building sets GGML_TENSOR_FLAG_COMPUTE on every node, also on those that the guest
     // wants skipped, and takes leaves with GGML_TENSOR_FLAG_PARAM for nodes.
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-        tensors_[i]->flags = static_cast<int32_t>(graph.tensors[i].tensor.flags);
-        if (graph.tensors[i].used_outside)
-            tensors_[i]->flags |= GGML_TENSOR_FLAG_OUTPUT;
-    }
+    for (size_t i = 0; i < tensors_.size(); ++i)
+        tensors_[i]->flags = flags_of(graph.tensors[i]);
     return made;
 }
 

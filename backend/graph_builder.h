@@ -24,6 +24,9 @@ class GraphBuilder {
 
     // A graph whose nodes are the graph's in their order. Fault::kSystem when ggml made another.
     Result<ggml_cgraph*> build_graph(const validate::ValidGraph& graph, const HeldBuffers& buffers);
+    // Makes a tensor of the graph that was built last another, which refers to the same tensors.
+    void update(uint32_t position, const validate::ValidGraphTensor& tensor,
+                const HeldBuffers& buffers);
     // Of the tensors that were built last, by the position in the list that they were built from.
     ggml_tensor* tensor(uint32_t position) const { return tensors_[position]; }
     // Of the tensors that were built last, in the list that they were built from.
@@ -37,6 +40,8 @@ class GraphBuilder {
     void start(size_t tensors, size_t graph_size);
     void add_tensors(const validate::ValidGraph& graph, const HeldBuffers& buffers);
     ggml_tensor* add(const validate::ValidTensor& tensor, const HeldBuffers& buffers);
+    static void describe(ggml_tensor& made, const validate::ValidTensor& tensor,
+                         const HeldBuffers& buffers);
 
     ggml_context* context_ = nullptr;
     size_t capacity_ = 0;

@@ -1,6 +1,7 @@
 #include "backend/graph_weights.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace virtgpu::backend {
@@ -98,6 +99,12 @@ bool GraphWeights::use_copy(ggml_tensor& node, ggml_tensor& copy, ggml_backend_d
     else
         node.src[0] = original;
     return usable;
+}
+
+bool GraphWeights::use_any_of(const std::vector<const ggml_tensor*>& nodes) const {
+    const std::unordered_set<const ggml_tensor*> wanted(nodes.begin(), nodes.end());
+    return std::any_of(uses_.begin(), uses_.end(),
+                       [&](const Use& use) { return wanted.contains(use.node); });
 }
 
 bool GraphWeights::outdated() const {

@@ -27,6 +27,8 @@ class GraphWeights {
     // when the graph is another than before.
     bool bring_up_to_date(std::vector<std::shared_ptr<const void>>& held);
 
+    // Whether one of these nodes computes with a copy.
+    bool use_any_of(const std::vector<const ggml_tensor*>& nodes) const;
     // Nodes that compute with copies.
     size_t size() const { return uses_.size(); }
 

@@ -70,8 +70,7 @@ void Stream::set_threads(uint32_t threads) {
 }
 
 Result<void> Stream::build(CachedGraph& graph) {
-    ggml_cgraph* const built = TRY(graph.build(session_, ggml_backend_get_device(backend_)));
-    name_anew(*built);
+    name_anew(*TRY(graph.build(session_, ggml_backend_get_device(backend_))));
     return {};
 }
 
@@ -99,8 +98,8 @@ Result<void> Stream::edit(uint32_t number, const protocol::GraphEdit& edit) {
     CachedGraph& graph = *TRY(graphs_.find(number));
     // What runs in the background reads the tensors that are edited.
     finish();
-    TRY(graph.apply(edit));
-    return build(graph);
+    name_anew(*TRY(graph.edit(edit, session_, ggml_backend_get_device(backend_))));
+    return {};
 }
 
 Result<void> Stream::drop(uint32_t number) {

@@ -1,5 +1,7 @@
 #include "backend/validate/graph.h"
 
+#include <algorithm>
+
 namespace virtgpu::validate {
 
 namespace {
@@ -16,14 +18,17 @@ Result<std::optional<uint32_t>> earlier(uint32_t reference, size_t position) {
 
 class GraphValidator {
  public:
-    GraphValidator(const TensorValidator& validator, Placement placement)
-        : validator_(validator), placement_(placement) {}
+    GraphValidator(const TensorValidator& validator, Placement placement, ValidGraph graph = {})
+        : validator_(validator), placement_(placement), graph_(std::move(graph)) {}
 
     Result<ValidGraph> check(std::span<const protocol::GraphTensor> tensors,
                              const std::vector<uint32_t>& nodes);
+    Result<ValidGraph> check_exchanged(std::span<const protocol::GraphTensor> tensors,
+                                       std::span<const uint32_t> positions);
 
  private:
-    Result<ValidGraphTensor> check_tensor(const protocol::GraphTensor& tensor, bool is_node) const;
+    Result<ValidGraphTensor> check_tensor(const protocol::GraphTensor& tensor, size_t position,
+                                          bool is_node) const;
     Result<void> check_sources(const ValidGraphTensor& node) const;
     Result<void> check_view(const ValidGraphTensor& view) const;
     void mark_outside_uses(std::span<const protocol::GraphTensor> tensors);
@@ -41,7 +46,7 @@ Result<ValidGraph> GraphValidator::check(std::span<const protocol::GraphTensor> 
         const bool is_node = next_node != nodes.end() && *next_node == graph_.tensors.size();
         if (is_node)
             ++next_node;
-        graph_.tensors.push_back(TRY(check_tensor(tensor, is_node)));
+        graph_.tensors.push_back(TRY(check_tensor(tensor, graph_.tensors.size(), is_node)));
     }
     // Not ascending, given twice, or past the end.
     if (next_node != nodes.end())
@@ -52,9 +57,8 @@ Result<ValidGraph> GraphValidator::check(std::span<const protocol::GraphTensor> 
 }
 
 Result<ValidGraphTensor> GraphValidator::check_tensor(const protocol::GraphTensor& tensor,
-                                                      bool is_node) const {
+                                                      size_t position, bool is_node) const {
     ValidGraphTensor valid;
-    const size_t position = graph_.tensors.size();
     valid.tensor = TRY(validator_.check(tensor.tensor, placement_));
     for (size_t i = 0; i < valid.sources.size(); ++i)
         valid.sources[i] = TRY(earlier(tensor.source[i], position));
@@ -71,6 +75,22 @@ Result<ValidGraphTensor> GraphValidator::check_tensor(const protocol::GraphTenso
         valid.sources.fill(std::nullopt);
     }
     return valid;
+}
+
+Result<ValidGraph> GraphValidator::check_exchanged(std::span<const protocol::GraphTensor> tensors,
+                                                   std::span<const uint32_t> positions) {
+    std::vector<bool> exchanged(tensors.size());
+    for (const uint32_t position : positions) {
+        const bool is_node = std::binary_search(graph_.nodes.begin(), graph_.nodes.end(), position);
+        graph_.tensors[position] = TRY(check_tensor(tensors[position], position, is_node));
+        exchanged[position] = true;
+    }
+    // What an exchanged tensor was viewed by may now lie elsewhere than it.
+    for (const ValidGraphTensor& tensor : graph_.tensors)
+        if (tensor.view_source && exchanged[*tensor.view_source])
+            TRY(check_view(tensor));
+    mark_outside_uses(tensors);
+    return std::move(graph_);
 }
 
 Result<void> GraphValidator::check_sources(const ValidGraphTensor& node) const {
@@ -119,6 +139,13 @@ Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol:
 Result<ValidGraph> check_unplaced_graph(const TensorValidator& validator,
                                         const protocol::Graph& graph) {
     return GraphValidator(validator, Placement::kIgnored).check(graph.tensors, graph.nodes);
+}
+
+Result<void> check_exchanged(const TensorValidator& validator, const protocol::Graph& graph,
+                             std::span<const uint32_t> positions, ValidGraph& valid) {
+    GraphValidator again(validator, Placement::kRequired, std::move(valid));
+    valid = TRY(again.check_exchanged(graph.tensors, positions));
+    return {};
 }
 
 Result<ValidGraph> check_bundle(const TensorValidator& validator,

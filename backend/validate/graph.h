@@ -30,6 +30,12 @@ struct ValidGraph {
 // A graph to compute: every tensor with elements has its place in a buffer.
 Result<ValidGraph> check_graph(const TensorValidator& validator, const protocol::Graph& graph);
 
+// The same again for tensors that were exchanged in the graph, at ascending positions. Their
+// references are what they were, and nodes are still nodes: only then. After a failure the valid
+// graph is of no use.
+Result<void> check_exchanged(const TensorValidator& validator, const protocol::Graph& graph,
+                             std::span<const uint32_t> positions, ValidGraph& valid);
+
 // The same before any tensor has a place, for questions about the graph.
 Result<ValidGraph> check_unplaced_graph(const TensorValidator& validator,
                                         const protocol::Graph& graph);

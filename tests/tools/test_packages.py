@@ -16,6 +16,11 @@ def test_a_list_is_names_minimum_versions_and_comments(tmp_path):
     assert listed == [packages.Package("g++"), packages.Package("qemu", "1:11.1", True)]
 
 
+def test_a_package_can_be_for_conformance_only(tmp_path):
+    [package] = read(tmp_path, "mesa, conformance\n")
+    assert package.for_conformance and not package.decides_for_system
+
+
 def test_a_line_that_is_no_package_is_refused_by_number(tmp_path):
     with pytest.raises(ValueError, match=":2: not a package: 'two words'"):
         read(tmp_path, "one\ntwo words\n")

@@ -3,7 +3,7 @@ import dataclasses
 import re
 import subprocess
 
-LINE = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.+-]*)(?:\s*>=\s*(?P<minimum>[^\s,]+))?(?P<system>\s*,\s*system)?$")
+LINE = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.+-]*)(?:\s*>=\s*(?P<minimum>[^\s,]+))?(?:\s*,\s*(?P<mark>system|conformance))?$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,6 +11,7 @@ class Package:
     name: str
     minimum: str = ""
     decides_for_system: bool = False
+    for_conformance: bool = False  # only `make conformance` needs it
 
     def accepts(self, version):
         """Whether `version` (None: there is none) is new enough."""
@@ -33,7 +34,8 @@ def read_list(path):
         match = LINE.match(text)
         if not match:
             raise ValueError(f"{path}:{number}: not a package: {text!r}")
-        found.append(Package(match["name"], match["minimum"] or "", bool(match["system"])))
+        found.append(Package(match["name"], match["minimum"] or "", match["mark"] == "system",
+                             match["mark"] == "conformance"))
     return found
 
 

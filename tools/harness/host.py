@@ -16,7 +16,10 @@ class HostProgram:
 
     WORKER = "ggml-virtgpu-worker"
 
-    def __init__(self, log_folder, serve="--socket-path", backend="cpu", threads=None, arguments=()):
+    def __init__(self, log_folder, serve="--socket-path", backend="cpu", threads=None, arguments=(),
+                 environment=None):
+        """`environment` is added to ours, for this program and its workers."""
+        self._environment = {**os.environ, **(environment or {})}
         self._log = pathlib.Path(log_folder) / "host.log"
         self._serve = serve
         self._arguments = [*(["--backend", backend] if backend else []), "--threads", threads or os.cpu_count(),
@@ -32,7 +35,7 @@ class HostProgram:
         if not places.host_program().exists():
             raise RuntimeError(f"{places.host_program()} is missing; run `make build`")
         command = [places.host_program(), self._serve, self.socket, *self._arguments]
-        self._process = processes.start(command, self._log)
+        self._process = processes.start(command, self._log, environment=self._environment)
         try:
             processes.wait_until(lambda: self.socket.exists() or not self.is_alive(), START_SECONDS, "the host's socket")
             if not self.is_alive():

@@ -28,8 +28,21 @@ def host_program():
     return _built("VIRTGPU_HOST", "host/ggml-virtgpu-host")
 
 
+def worker():
+    return _built("VIRTGPU_WORKER", "worker/ggml-virtgpu-worker")
+
+
+def backend_library():
+    return _built("VIRTGPU_BACKEND", "backend/libggml-virtgpu-backend.so")
+
+
 def frontend():
     return _built("VIRTGPU_FRONTEND", "plugin/libggml-virtgpu.so")
+
+
+def libraries():
+    """The folder of the root folder's shared libraries."""
+    return root() / "usr/lib" / TRIPLET
 
 
 def command_for(program):
@@ -38,6 +51,5 @@ def command_for(program):
     path = folder / "usr/bin" / program  # an absolute `program` replaces the folder
     if folder == pathlib.Path("/"):
         return [str(path)]
-    libraries = folder / "usr/lib" / TRIPLET
-    search = ":".join(str(libraries / part) for part in ("", "llama", "pulseaudio"))
-    return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", search, str(path)]
+    search = ":".join(str(libraries() / part) for part in ("", "llama", "pulseaudio"))
+    return [str(libraries() / "ld-linux-x86-64.so.2"), "--library-path", search, str(path)]

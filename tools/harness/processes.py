@@ -18,12 +18,12 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def start(command, log, pass_fds=()):
-    """Starts a program that writes to the file `log` and does not outlive us."""
+def start(command, log, pass_fds=(), environment=None):
+    """Starts a program that writes to the file `log` and does not outlive us (in truth: the thread that calls this)."""
     with open(log, "ab") as file:
         # The child only calls prctl before exec, which is safe after fork.
         return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                pass_fds=pass_fds, preexec_fn=die_with_parent)
+                                pass_fds=pass_fds, env=environment, preexec_fn=die_with_parent)
 
 
 def end(process, seconds=5):
