@@ -58,7 +58,7 @@ constexpr SourceCount kSourceCounts[] = {
     {"DSV4_HC_COMB", 3},
     {"CROSS_ENTROPY_LOSS_BACK", 3},
     {"OPT_STEP_SGD", 3},
-    {"DSV4_HC_POST", 4},
+    {"DSV4_HC_POST", 3},
     {"FLASH_ATTN_BACK", 4},
     {"LIGHTNING_INDEXER", 4},
     {"GATED_LINEAR_ATTN", 5},

@@ -27,7 +27,8 @@ class GraphBuilderTest : public ::testing::Test {
         catalogue_ = *Catalogue::load(options.catalogue, log_);
         session_ = std::make_unique<Session>(
             1, *catalogue_, std::make_shared<TestRegions>(), Limits(), std::chrono::microseconds(0),
-            std::make_shared<MemoryAccount>(UINT64_MAX), std::make_shared<GraphUids>(0), log_);
+            std::make_shared<MemoryAccount>(UINT64_MAX), std::make_shared<GraphUids>(0),
+            /*trace=*/nullptr, log_);
         auto buffer = Buffer::allocate(*catalogue_->device(0), size_t{1} << 20, session_->memory());
         buffer_ = *session_->buffers().add(*buffer);
         vocabulary_ =

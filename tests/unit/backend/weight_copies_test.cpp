@@ -24,7 +24,8 @@ class WeightCopiesTest : public ::testing::Test {
             GTEST_SKIP() << "ggml has one layout of weights here";
         session_ = std::make_unique<Session>(1, *catalogue_, std::make_shared<TestRegions>(),
                                              Limits(), std::chrono::microseconds(0), account_,
-                                             std::make_shared<GraphUids>(0), log_);
+                                             std::make_shared<GraphUids>(0),
+                                             /*trace=*/nullptr, log_);
         ASSERT_TRUE(session_->agree(
             *validate::Vocabulary::negotiate(catalogue_->vocabulary(), hello_of_this_ggml())));
         others_ = alloc();
