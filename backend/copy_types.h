@@ -20,6 +20,8 @@ class CopyTypes {
         other.types_.clear();
     }
     CopyTypes& operator=(CopyTypes&&) = delete;
+    CopyTypes(const CopyTypes&) = delete;
+    CopyTypes& operator=(const CopyTypes&) = delete;
 
     bool empty() const { return types_.empty(); }
     // The first type in which the device computes the node with its first source there, as

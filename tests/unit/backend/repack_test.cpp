@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint32_t kWeightsRegion = 8;
 constexpr uint64_t kWeightsRegionBytes = uint64_t{1} << 20;
+// Of 256 weights of Q4_0.
+constexpr size_t kRowBytes = 144;
 
 ggml_tensor* new_weights(ggml_context* context) {
     ggml_tensor* const weights = ggml_new_tensor_2d(context, GGML_TYPE_Q4_0, 256, 64);
@@ -162,7 +164,7 @@ class RepackTest : public ComputeTest {
         ASSERT_TRUE(define(1, graph()));
         const auto before = remotely();
         const auto bytes = original();
-        std::rotate(bytes.begin(), bytes.begin() + 18 * 8, bytes.end());
+        std::rotate(bytes.begin(), bytes.begin() + kRowBytes, bytes.end());
         change(bytes);
         const auto after = remotely();
         EXPECT_NE(after, before);
@@ -223,10 +225,10 @@ TEST_F(RepackTest, CopyTensorReachesTheCopy) {
 TEST_F(RepackTest, MemsetTensorReachesTheCopy) {
     start(product);
     expect_change_is_seen([this](auto bytes) {
-        std::fill(original().begin(), original().begin() + 18 * 8, std::byte{1});
+        std::fill(original().begin(), original().begin() + kRowBytes, std::byte{1});
         write(weights_, bytes);
         ASSERT_TRUE(stream.run_graph({1}));
-        ASSERT_TRUE(control.memset_tensor({all_of(weights_, bytes.size()), 0, 18 * 8, 1}));
+        ASSERT_TRUE(control.memset_tensor({all_of(weights_, bytes.size()), 0, kRowBytes, 1}));
     });
 }
 

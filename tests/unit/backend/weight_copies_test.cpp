@@ -11,6 +11,8 @@ namespace virtgpu::backend {
 namespace {
 
 constexpr uint64_t kBufferBytes = uint64_t{1} << 20;
+// Of 256 weights of Q4_0.
+constexpr uint64_t kRowBytes = 144;
 // The buffers of the fixture, graphs and copies.
 constexpr uint64_t kMemoryLimit = 8 * kBufferBytes;
 
@@ -106,8 +108,8 @@ TEST_F(WeightCopiesTest, BytesAreCopiedOnce) {
     EXPECT_EQ(one->weights().size(), 1U);
     EXPECT_EQ(build(256, 32, 4096)->weights().size(), 0U);
     EXPECT_EQ(build(512, 64, 0)->weights().size(), 0U);
-    EXPECT_EQ(build(256, 64, 4096 + 18 * 8)->weights().size(), 0U);
-    EXPECT_EQ(build(256, 64, 4096 + 256 * 64 / 32 * 18)->weights().size(), 1U);
+    EXPECT_EQ(build(256, 64, 4096 + kRowBytes)->weights().size(), 0U);
+    EXPECT_EQ(build(256, 64, 4096 + 64 * kRowBytes)->weights().size(), 1U);
     EXPECT_EQ(build(256, 8, 0)->weights().size(), 1U);
 }
 
@@ -147,7 +149,7 @@ TEST_F(WeightCopiesTest, OnlyWhatWasChangedIsCopiedAgain) {
     };
     fill();
     const size_t filled = log_.text().size();
-    weights().mark_changed(256 * 64 / 32 * 18, 4096);
+    weights().mark_changed(64 * kRowBytes, 4096);
     weights().mark_changed(0, 0);
     fill();
     EXPECT_EQ(log_.text().size(), filled);
