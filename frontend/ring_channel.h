@@ -25,7 +25,7 @@ struct RingServices {
     Traffic& traffic;
     // How long a wait polls before it sleeps. HELLO says it.
     const std::atomic<uint32_t>& polling_microseconds;
-    wire::Trace* trace;  // null: nothing is traced
+    wire::Trace* trace = nullptr;  // null: nothing is traced
 };
 
 // One ring and a staging area behind it, for the bytes that requests name. Queued commands return
