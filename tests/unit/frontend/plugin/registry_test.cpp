@@ -46,5 +46,55 @@ TEST_F(RegistryTest, OlderGgmlGetsItsOwnLayout) {
     EXPECT_FALSE(type->iface.is_host(device->iface.get_buffer_type(device)));
 }
 
+TEST_F(RegistryTest, HasNoFunctionsForWhatNobodyAskedFor) {
+    EXPECT_EQ(ggml_backend_reg_get_proc_address(registry_.get(), "ggml_backend_get_features"),
+              nullptr)
+        << "the devices have no features";
+    EXPECT_EQ(ggml_backend_reg_get_proc_address(registry_.get(), "ggml_backend_set_n_threads"),
+              nullptr);
+    EXPECT_EQ(ggml_backend_reg_get_proc_address(registry_.get(), "ggml_backend_no_such_function"),
+              nullptr);
+    EXPECT_NE(ggml_backend_reg_get_proc_address(registry_.get(), "ggml_backend_set_abort_callback"),
+              nullptr);
+}
+
+class FeaturesTest : public PluginTest {
+ protected:
+    FeaturesTest() : PluginTest({.features = {{"AVX2", "1"}, {"ROWS", "8"}}}) {}
+};
+
+TEST_F(FeaturesTest, AreThoseOfAllDevicesOnce) {
+    PluginHost other({.features = {{"AVX2", "0"}, {"CUDA", "1"}}});
+    Registry registry(ggml_private::PluginAbi::kVersion3, {}, log_);
+    for (PluginHost* const host : {&host_, &other})
+        registry.add(*Connection::open(host->fake.make_transport(), log_));
+    auto* const features =
+        reinterpret_cast<ggml_backend_get_features_t>(ggml_backend_reg_get_proc_address(
+            registry.get(), "ggml_backend_get_features"))(registry.get());
+    std::vector<std::string> listed;
+    for (const ggml_backend_feature* one = features; one->name != nullptr; ++one)
+        listed.push_back(std::string(one->name) + "=" + one->value);
+    EXPECT_THAT(listed, testing::ElementsAre("AVX2=1", "ROWS=8", "CUDA=1"));
+}
+
+class ThreadsTest : public PluginTest {
+ protected:
+    ThreadsTest() : PluginTest({}, {.obeys_threads = true}) {}
+};
+
+TEST_F(ThreadsTest, AreTheApplicationsWhereTheyAreObeyed) {
+    const GgmlBackend backend = open_backend();
+    const auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+        ggml_backend_reg_get_proc_address(registry_.get(), "ggml_backend_set_n_threads"));
+    ASSERT_NE(set_threads, nullptr);
+    set_threads(backend.get(), 3);
+    set_threads(backend.get(), 0);
+    set_threads(backend.get(), -1);
+    ggml_backend_synchronize(backend.get());
+    const auto sent = host_.requests<protocol::SetThreadsRequest>(Command::kSetThreads);
+    ASSERT_EQ(sent.size(), 1U) << "the host takes no less than one";
+    EXPECT_EQ(sent[0].threads, 3U);
+}
+
 }  // namespace
 }  // namespace virtgpu::frontend
