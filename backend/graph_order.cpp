@@ -43,6 +43,9 @@ bool reorders_graphs(ggml_backend_t backend) {
 
 Result<protocol::OptimizeGraphReply> better_order(ggml_backend_t backend, Session& session,
                                                   const protocol::Graph& graph) {
+    // A guest may ask although it was told.
+    if (!reorders_graphs(backend))
+        return wire::fail(Fault::kRefused, "{} has no better orders", ggml_backend_name(backend));
     if (graph.nodes.size() > protocol::kMaxOptimizedNodes)
         return wire::fail(Fault::kPeer, "{} nodes to be reordered", graph.nodes.size());
     const auto vocabulary = TRY(session.vocabulary());

@@ -12,7 +12,8 @@ namespace virtgpu::backend {
 bool reorders_graphs(ggml_backend_t backend);
 
 // Asks the backend. Without data: the guest asks before it places anything. Fault::kPeer and
-// kRefused as the validator says, kRefused also for an order that the reply cannot hold.
+// kRefused as the validator says, kRefused also for a backend that has no say, and for an order
+// that the reply cannot hold.
 Result<protocol::OptimizeGraphReply> better_order(ggml_backend_t backend, Session& session,
                                                   const protocol::Graph& graph);
 

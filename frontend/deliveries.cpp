@@ -1,8 +1,8 @@
 #include "frontend/deliveries.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
-#include <utility>
 
 #include "frontend/transfer.h"
 
@@ -44,8 +44,8 @@ Result<void> Deliveries::request_there(const Part& part, const protocol::RegionS
 }
 
 void Deliveries::postpone(const Part& part, std::span<std::byte> to,
-                          std::shared_ptr<wire::Region> memory, wire::BulkData bytes) {
-    postponed_.push_back({part, to, std::move(memory), bytes});
+                          const std::shared_ptr<SharedRegion>& region, wire::BulkData bytes) {
+    postponed_.push_back({part, to, region, region->memory(), bytes});
 }
 
 Result<void> Deliveries::send_postponed() {
@@ -57,9 +57,22 @@ Result<void> Deliveries::send_postponed() {
     // Then waiting costs less than sending.
     if (total > kLandingBytes)
         return finish();
-    const auto postponed = std::exchange(postponed_, {});
-    for (const Postponed& one : postponed)
-        TRY(request(one.part, one.to));
+    size_t sent = 0;
+    Result<void> outcome;
+    while (outcome && sent < postponed_.size())
+        if ((outcome = send(postponed_[sent])))
+            ++sent;
+    // finish() gives zeroes for the others.
+    postponed_.erase(postponed_.begin(), postponed_.begin() + static_cast<std::ptrdiff_t>(sent));
+    return outcome;
+}
+
+Result<void> Deliveries::send(const Postponed& postponed) {
+    if (!postponed.region.expired())
+        return request(postponed.part, postponed.to);
+    // A buffer is freed behind all that was queued, so nothing changes its bytes any more, and the
+    // host would not find it.
+    hand_over(postponed.to, postponed.bytes, true);
     return {};
 }
 

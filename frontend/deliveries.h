@@ -27,10 +27,10 @@ class Deliveries {
     // The same to memory that the host sees.
     wire::Result<void> request_there(const Part& part, const protocol::RegionSpan& there,
                                      std::span<std::byte> to);
-    // For bytes that are in `memory`, shared with the host: they need not be sent if they are
-    // fetched before anything else is queued.
-    void postpone(const Part& part, std::span<std::byte> to, std::shared_ptr<wire::Region> memory,
-                  wire::BulkData bytes);
+    // For bytes of a buffer's region, shared with the host: they need not be sent if they are
+    // fetched before anything else is queued. The region may go with the buffer; its memory stays.
+    void postpone(const Part& part, std::span<std::byte> to,
+                  const std::shared_ptr<SharedRegion>& region, wire::BulkData bytes);
     // Before something is queued that may change the bytes.
     wire::Result<void> send_postponed();
     // Waits for all that is queued and delivers what was asked for. Where that fails there are
@@ -48,10 +48,12 @@ class Deliveries {
     struct Postponed {
         Part part;
         std::span<std::byte> to;
+        std::weak_ptr<SharedRegion> region;
         std::shared_ptr<wire::Region> memory;
         wire::BulkData bytes;
     };
 
+    wire::Result<void> send(const Postponed& postponed);
     void deliver_until(uint64_t sequence, bool succeeded);
     void fetch_postponed(bool succeeded);
 

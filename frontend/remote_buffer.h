@@ -31,6 +31,8 @@ class RemoteBuffer {
     void* base() const { return space_.base(); }
     // Null for a buffer that only the host can reach.
     std::shared_ptr<wire::Region> memory() const { return space_.memory(); }
+    // The region of that memory, which goes with the buffer.
+    std::shared_ptr<SharedRegion> region() const { return space_.region(); }
     // Fault::kRefused for a tensor whose data is not in the buffer.
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) const;
 

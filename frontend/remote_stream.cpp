@@ -205,7 +205,7 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
         return span ? deliveries_.request_there(part, *span, to) : deliveries_.request(part, to);
     }
     const wire::BulkData bytes = TRY(buffer.shared_bytes(tensor, offset, to.size()));
-    deliveries_.postpone(part, to, buffer.memory(), bytes);
+    deliveries_.postpone(part, to, buffer.region(), bytes);
     return {};
 }
 

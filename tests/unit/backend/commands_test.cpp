@@ -52,6 +52,27 @@ TEST_F(CommandsTest, HelloTellsVersionsAndDevices) {
     EXPECT_NE(log.text().find("guest has frontend test"), std::string::npos);
 }
 
+TEST_F(CommandsTest, HelloTellsWhatTheDevicesHave) {
+    const auto before = std::chrono::steady_clock::now().time_since_epoch();
+    const auto reply = control.hello(hello_of_this_ggml());
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_GE(std::chrono::nanoseconds(reply->clock), before);
+    const protocol::DeviceInfo& device = reply->devices.at(0);
+    EXPECT_TRUE(device.shares_memory);
+    const auto list =
+        reinterpret_cast<ggml_backend_get_features_t>(ggml_backend_reg_get_proc_address(
+            ggml_backend_reg_by_name("CPU"), "ggml_backend_get_features"));
+    ASSERT_NE(list, nullptr);
+    size_t count = 0;
+    for (const auto* one = list(ggml_backend_reg_by_name("CPU")); one->name != nullptr; ++one) {
+        ASSERT_LT(count, device.features.size());
+        EXPECT_EQ(device.features[count].name, one->name);
+        EXPECT_EQ(device.features[count++].value, one->value);
+    }
+    EXPECT_EQ(device.features.size(), count);
+    EXPECT_GT(count, 0U);
+}
+
 TEST_F(CommandsTest, AGuestsVersionForgesNoLogLines) {
     auto hello = hello_of_this_ggml();
     hello.frontend = "1.0\nerror: \x1b[2J";

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "wire/generated/codec.h"
+
 namespace virtgpu::test {
 
 using protocol::ApirForward;
@@ -47,6 +49,8 @@ class FakeTransport : public frontend::Transport {
     std::string advice() const override { return "restart the test"; }
 
     Result<std::unique_ptr<frontend::SharedRegion>> create_region(size_t size) override {
+        if (size > host_.largest_region)
+            return wire::fail(wire::Fault::kRefused, "no region of {} bytes", size);
         const std::lock_guard lock(host_.mutex_);
         const auto memory = std::make_shared<HeapRegion>((size + 4095) / 4096 * 4096);
         const uint32_t number = host_.next_region_++;
@@ -129,24 +133,41 @@ void FakeHost::apir(std::span<const std::byte> command) {
         auto memory =
             wire::RingMemory::create(region(open->region), open->request_bytes, open->reply_bytes);
         ASSERT_TRUE(memory);
-        rings_.insert_or_assign(open->ring,
-                                std::jthread([this, shared = *memory](const std::stop_token& stop) {
-                                    serve(stop, shared);
-                                }));
+        completed_[open->ring] = 0;
+        rings_.insert_or_assign(
+            open->ring,
+            std::jthread([this, number = open->ring, shared = *memory](
+                             const std::stop_token& stop) { serve(stop, number, shared); }));
         ASSERT_TRUE(encode(fields, protocol::ApirOpenRingReply{protocol::OpenStatus::kOk}));
         answer(reply, protocol::kApirForwardSuccess, fields.bytes());
     } else if (const auto* close = std::get_if<protocol::ApirCloseRingRequest>(&*decoded)) {
         rings_.erase(close->ring);
+        completed_[close->ring] = UINT64_MAX;
     } else if (std::holds_alternative<wire::ApirPingRequest>(*decoded) && answers_pings) {
         ASSERT_TRUE(encode(fields, protocol::ApirPingReply{state}));
         answer(reply, protocol::kApirForwardSuccess, fields.bytes());
     }
 }
 
-bool FakeHost::serve_one(wire::HostRing& ring) {
+void FakeHost::wait_for_others(const std::stop_token& stop, const wire::Request& request) {
+    const auto wait = [&](uint32_t number, uint64_t sequence) {
+        while (completed_[number] < sequence && !stop.stop_requested())
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+    };
+    if (!orders_rings)
+        return;
+    wait(0, request.after);
+    if (request.command == static_cast<uint32_t>(protocol::Command::kAwaitRing)) {
+        const auto awaited = wire::decode_whole<protocol::AwaitRingRequest>(request.payload);
+        wait(awaited->ring, awaited->sequence);
+    }
+}
+
+bool FakeHost::serve_one(const std::stop_token& stop, uint32_t number, wire::HostRing& ring) {
     auto request = ring.next();
     if (!request || !*request)
         return false;
+    wait_for_others(stop, **request);
     ++commands_;
     last_after_ = (*request)->after;
     const RingAnswer reply =
@@ -155,16 +176,21 @@ bool FakeHost::serve_one(wire::HostRing& ring) {
         !protocol::is_queued(static_cast<protocol::Command>((*request)->command))) {
         EXPECT_TRUE(ring.reply((*request)->sequence, reply.status, reply.payload));
     }
+    completed_[number] = (*request)->sequence;
     if (ring.complete((*request)->sequence))
         signal();
     return true;
 }
 
-void FakeHost::serve(std::stop_token stop, wire::RingMemory memory) {
+void FakeHost::serve(std::stop_token stop, uint32_t number, wire::RingMemory memory) {
+    const auto aborted_until = memory.abort_until();
     wire::HostRing ring(std::move(memory));
-    while (!stop.stop_requested())
-        if (!serves_rings || !serve_one(ring))
+    while (!stop.stop_requested()) {
+        if (const uint64_t aborted = aborted_until.load(); aborted != 0)
+            aborted_until_ = aborted;
+        if (!serves_rings || !serve_one(stop, number, ring))
             std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
 }
 
 void RecordingLog::write(wire::LogLevel /*level*/, std::string_view message) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -44,13 +45,18 @@ class FakeHost {
     int commands() const { return commands_; }
     // `after` of the last request.
     uint64_t last_after() const { return last_after_; }
+    // Up to which request of any ring the guest no longer wants graphs.
+    uint64_t aborted_until() const { return aborted_until_; }
 
     std::atomic<bool> serves_rings = true;
+    // Requests come after those that they name, of ring 0 and by AWAIT_RING.
+    std::atomic<bool> orders_rings = false;
     std::atomic<bool> answers_pings = true;
     std::atomic<bool> answers_opening = true;
     std::atomic<bool> memory_is_short = false;  // commands end with std::bad_alloc
     std::atomic<protocol::ContextState> state = protocol::ContextState::kAlive;
     std::atomic<uint32_t> load_code = 0;
+    std::atomic<size_t> largest_region = SIZE_MAX;
 
  private:
     friend class FakeTransport;
@@ -58,8 +64,9 @@ class FakeHost {
 
     void apir(std::span<const std::byte> command);
     void answer(uint32_t region, uint32_t code, std::span<const std::byte> payload);
-    void serve(std::stop_token stop, wire::RingMemory memory);
-    bool serve_one(wire::HostRing& ring);
+    void serve(std::stop_token stop, uint32_t number, wire::RingMemory memory);
+    bool serve_one(const std::stop_token& stop, uint32_t number, wire::HostRing& ring);
+    void wait_for_others(const std::stop_token& stop, const wire::Request& request);
     void signal();
 
     Handler handler_;
@@ -69,8 +76,10 @@ class FakeHost {
     uint32_t next_region_ = 1;
     std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;
     std::map<uint32_t, std::jthread> rings_;
+    std::array<std::atomic<uint64_t>, protocol::kMaxRings> completed_{};
     std::atomic<int> commands_ = 0;
     std::atomic<uint64_t> last_after_ = 0;
+    std::atomic<uint64_t> aborted_until_ = 0;
 };
 
 // Keeps what is logged, from warnings on.

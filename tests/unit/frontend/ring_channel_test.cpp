@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/frontend/fake_host.h"
+#include "tests/unit/frontend/ring_fixture.h"
 
 namespace virtgpu::frontend {
 namespace {
@@ -14,33 +14,12 @@ using test::RingAnswer;
 using wire::Fault;
 using Clock = std::chrono::steady_clock;
 
-class RingChannelTest : public testing::Test {
+class RingChannelTest : public RingFixture {
  protected:
-    void open(test::FakeHost::Handler handler) {
-        host_ = std::make_unique<test::FakeHost>(std::move(handler));
-        transport_ = host_->make_transport();
-        apir_ = *ApirClient::create(*transport_);
-        health_ = std::make_unique<SessionHealth>(log_);
-        auto channel = RingChannel::open(services(), 1, {4096, 4096});
-        ASSERT_TRUE(channel) << channel.error().message();
-        channel_ = std::move(*channel);
-    }
-
-    RingServices services() { return {*transport_, *apir_, *health_, traffic_, polling_}; }
-
     static RingAnswer memory_answer(protocol::Command /*command*/,
                                     std::span<const std::byte> /*payload*/) {
         return test::ok(protocol::GetDeviceMemoryReply{11, 22});
     }
-
-    test::RecordingLog log_;
-    std::unique_ptr<test::FakeHost> host_;
-    std::unique_ptr<Transport> transport_;
-    std::unique_ptr<ApirClient> apir_;
-    std::unique_ptr<SessionHealth> health_;
-    Traffic traffic_;
-    std::atomic<uint32_t> polling_ = 20;
-    std::unique_ptr<RingChannel> channel_;
 };
 
 TEST_F(RingChannelTest, CallReturnsTheReply) {
@@ -237,6 +216,52 @@ TEST_F(RingChannelTest, AQueuedCommandThatFailsLosesTheSession) {
     EXPECT_TRUE(health_->lost());
     ASSERT_EQ(log_.lines().size(), 1U);
     EXPECT_THAT(log_.lines()[0], testing::HasSubstr("no such op"));
+}
+
+// Nobody has to wait for them before touching memory that the host sees as well.
+TEST_F(RingChannelTest, NotesAboutBuffersLeaveTheRingIdle) {
+    open(memory_answer);
+    EXPECT_TRUE(channel_->idle());
+    host_->serves_rings = false;
+    ASSERT_TRUE(channel_->set_buffer_usage({{1, 1}, 1}));
+    ASSERT_TRUE(channel_->changed_buffer({{1, 1}, 0, 8}));
+    EXPECT_TRUE(channel_->idle());
+    ASSERT_TRUE(channel_->clear_buffer({{1, 1}, 0}));
+    EXPECT_FALSE(channel_->idle());
+    ASSERT_TRUE(channel_->changed_buffer({{1, 1}, 0, 8}));
+    EXPECT_FALSE(channel_->idle()) << "the note is not what is waited for";
+    host_->serves_rings = true;
+    EXPECT_TRUE(channel_->finish());
+    EXPECT_TRUE(channel_->idle());
+}
+
+TEST_F(RingChannelTest, AWaitIsGivenUpWhenItIsUnwanted) {
+    open(memory_answer);
+    host_->serves_rings = false;
+    const auto sequence = channel_->run_graph({1, true});
+    ASSERT_TRUE(sequence);
+    int asked = 0;
+    const auto given_up = channel_->finish_unless(*sequence, [&] { return ++asked == 3; });
+    ASSERT_TRUE(given_up) << given_up.error().message();
+    EXPECT_FALSE(*given_up);
+    EXPECT_EQ(asked, 3);
+    channel_->ask_to_abort(*sequence);
+    host_->serves_rings = true;
+    const auto done = channel_->finish_unless(*sequence, [] { return false; });
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(*done);
+    EXPECT_EQ(host_->aborted_until(), *sequence);
+}
+
+TEST_F(RingChannelTest, AWaitThatMayBeGivenUpNoticesADeadWorker) {
+    open(memory_answer);
+    host_->serves_rings = false;
+    host_->state = protocol::ContextState::kLost;
+    const auto sequence = channel_->run_graph({1, true});
+    const auto start = Clock::now();
+    EXPECT_FALSE(channel_->finish_unless(*sequence, [] { return false; }));
+    EXPECT_LT(Clock::now() - start, milliseconds(2000));
+    EXPECT_TRUE(health_->lost());
 }
 
 TEST_F(RingChannelTest, RequestsComeAfterThoseOfTheRingBefore) {

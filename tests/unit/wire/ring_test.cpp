@@ -124,6 +124,16 @@ TEST_F(RingTest, ASleepingHostNeedsADoorbell) {
     EXPECT_FALSE(guest_.doorbell_needed());
 }
 
+TEST_F(RingTest, TheHostSeesUpToWhichRequestNothingIsWanted) {
+    EXPECT_FALSE(host_.abort_asked(1));
+    guest_.ask_to_abort(2);
+    EXPECT_TRUE(host_.abort_asked(1));
+    EXPECT_TRUE(host_.abort_asked(2));
+    EXPECT_FALSE(host_.abort_asked(3));
+    guest_writes(RingHeader::kAbortUntil, 3);
+    EXPECT_TRUE(host_.abort_asked(3)) << "the word that the protocol says";
+}
+
 TEST_F(RingTest, ADoorbellIsAskedForOncePerSleep) {
     ASSERT_TRUE(host_.prepare_sleep());
     EXPECT_FALSE(guest_.ask_for_doorbell()) << "there is nothing to look at";

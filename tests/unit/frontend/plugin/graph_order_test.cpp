@@ -1,0 +1,104 @@
+// The order in which the host's device computes a graph best, as ggml's scheduler asks for it.
+#include "tests/unit/frontend/plugin_fixture.h"
+
+namespace virtgpu::frontend {
+namespace {
+
+using Dependencies = std::vector<std::pair<ggml_tensor*, ggml_tensor*>>;
+
+void collect(void* dependencies, ggml_tensor* tensor, ggml_tensor* until) {
+    static_cast<Dependencies*>(dependencies)->emplace_back(tensor, until);
+}
+
+class GraphOrderTest : public PluginTest {
+ protected:
+    GraphOrderTest() : PluginTest({.reorders_graphs = true}) {}
+
+    // Before anything has a place, as the scheduler does.
+    ggml_cgraph* make_graph() {
+        ggml_tensor* const a = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
+        ggml_tensor* const one = ggml_scale(context_.get(), a, 2.0F);
+        ggml_tensor* const other = ggml_scale(context_.get(), a, 3.0F);
+        return graph_of(ggml_add(context_.get(), one, other));
+    }
+
+    void optimize(ggml_cgraph* graph) {
+        ggml_backend_graph_optimize_params parameters{collect, &dependencies_};
+        backend_->iface.graph_optimize(backend_.get(), graph, &parameters);
+    }
+
+    static std::vector<ggml_tensor*> nodes_of(ggml_cgraph* graph) {
+        ggml_tensor** const nodes = ggml_graph_nodes(graph);
+        return {nodes, nodes + ggml_graph_n_nodes(graph)};
+    }
+
+    Dependencies dependencies_;
+    const GgmlBackend backend_ = open_backend();
+};
+
+TEST_F(GraphOrderTest, TheHostIsAskedOncePerStructure) {
+    host_.order_by([](const protocol::Graph& graph) {
+        protocol::OptimizeGraphReply reply{graph.nodes, {{graph.nodes[0], graph.nodes[2]}}};
+        std::swap(reply.nodes[0], reply.nodes[1]);
+        return test::ok(reply);
+    });
+    for (int i = 0; i < 3; ++i) {
+        ggml_cgraph* const graph = make_graph();
+        const auto before = nodes_of(graph);
+        dependencies_.clear();
+        optimize(graph);
+        EXPECT_THAT(nodes_of(graph), testing::ElementsAre(before[1], before[0], before[2]));
+        EXPECT_THAT(dependencies_, testing::ElementsAre(testing::Pair(before[0], before[2])));
+    }
+    EXPECT_EQ(host_.count(Command::kOptimizeGraph), 1);
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+}
+
+TEST_F(GraphOrderTest, TheHostLearnsHowOftenResultsAreUsed) {
+    optimize(make_graph());
+    const protocol::Graph graph = host_.graph();
+    ASSERT_EQ(graph.nodes.size(), 3U);
+    EXPECT_EQ(graph.tensors[graph.nodes[0]].use_count, 1);
+    EXPECT_EQ(graph.tensors[graph.nodes[2]].use_count, 0);
+    EXPECT_EQ(graph.tensors[graph.nodes[0]].tensor.buffer, protocol::Handle{});
+}
+
+TEST_F(GraphOrderTest, ARefusalLeavesTheGraphAlone) {
+    host_.order_by([](const protocol::Graph&) { return test::refused("too hard"); });
+    ggml_cgraph* const graph = make_graph();
+    const auto before = nodes_of(graph);
+    optimize(graph);
+    EXPECT_EQ(nodes_of(graph), before);
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+}
+
+TEST_F(GraphOrderTest, AnOrderOfOtherNodesIsLogged) {
+    host_.order_by([](const protocol::Graph&) {
+        return test::ok(protocol::OptimizeGraphReply{{7, 8, 9}, {}});
+    });
+    ggml_cgraph* const graph = make_graph();
+    const auto before = nodes_of(graph);
+    optimize(graph);
+    EXPECT_EQ(nodes_of(graph), before);
+    ASSERT_EQ(log_.lines().size(), 1U);
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("other nodes"));
+}
+
+TEST_F(GraphOrderTest, ALostHostLeavesTheGraphAlone) {
+    ggml_cgraph* const graph = make_graph();
+    const auto before = nodes_of(graph);
+    stop_host();
+    optimize(graph);
+    optimize(graph);
+    EXPECT_EQ(nodes_of(graph), before);
+    EXPECT_EQ(log_.lines().size(), 1U);
+}
+
+using WithoutOrderTest = PluginTest;
+
+TEST_F(WithoutOrderTest, NobodyIsAskedWhereTheDeviceHasNoBetterOrder) {
+    EXPECT_EQ(open_backend()->iface.graph_optimize, nullptr);
+}
+
+}  // namespace
+}  // namespace virtgpu::frontend
