@@ -66,7 +66,8 @@ class Chain {
     ggml_tensor* result_ = nullptr;
 };
 
-// As llama.cpp computes: through the scheduler, which tells backends that the graph is the same.
+// A graph that was computed before, as llama.cpp does it: through the scheduler, which tells
+// backends that the graph is the same.
 class Scheduled {
  public:
     Scheduled(ggml_backend_dev_t device, ggml_backend_dev_t cpu, size_t nodes)
@@ -76,6 +77,7 @@ class Scheduled {
           scheduler_(ggml_backend_sched_new(backends_.data(), nullptr, 2, size_t{4} * kLargestGraph,
                                             false, true)) {
         ggml_backend_sched_alloc_graph(scheduler_.get(), chain_.graph());
+        compute();  // a graph is unchanged from the second time on
     }
 
     float compute() const {
