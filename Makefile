@@ -2,6 +2,8 @@
 
 BUILD     := build/default
 JOBS      := $(shell nproc)
+# What `make bench` writes; one from another machine will do as well.
+RESULTS   := $(BUILD)/benchmark/benchmark.json
 # What the demo needs of the build; the tests are not among it.
 DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
@@ -9,11 +11,11 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU
 
-.PHONY: help setup configure build test conformance demo bench format lint generate clean
+.PHONY: help setup configure build test conformance demo bench bench-plots format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## apt packages, and Debian's newer ggml, llama.cpp and QEMU in .sysroot/
 	@tools/bootstrap/install-packages
@@ -41,8 +43,11 @@ demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/pa
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
 	@tools/demo
 
-bench: build ## what remoting costs
-	@tools/benchmark/benchmark
+bench: build ## what remoting costs (BENCH=--help for how to measure parts of it)
+	@tools/benchmark/benchmark $(BENCH)
+
+bench-plots: ## docs/performance/*.svg from RESULTS, a file that a benchmark wrote
+	@tools/benchmark/benchmark --from $(RESULTS) --plots docs/performance
 
 format: ## clang-format over all C++
 	@tools/format

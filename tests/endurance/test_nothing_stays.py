@@ -2,12 +2,11 @@
 the application and in every process of the host."""
 import contextlib
 import os
-import pathlib
 import subprocess
 
 import pytest
 
-from harness import places, processes
+from harness import places, processes, usage
 
 CHURN = places.build_folder() / "tests/endurance/virtgpu_churn"
 # Room for what malloc keeps to itself. A leak of a few bytes per round is more.
@@ -16,9 +15,7 @@ GROWTH_KIB = 2048
 
 def resources(pid):
     """(KiB of memory, open files) of a process. Memory is what it alone has: regions come and go with buffers."""
-    fields = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    own = sum(int(line.split()[1]) for line in fields if line.startswith(("Private_Dirty:", "Swap:")))
-    return own, len(os.listdir(f"/proc/{pid}/fd"))
+    return usage.memory_kib(pid), usage.open_files(pid)
 
 
 def everybody(host, application):

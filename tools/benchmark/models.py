@@ -7,7 +7,17 @@ PROGRAM = "tools/benchmark/virtgpu_make_model"
 KINDS = (("15m", "f16"), ("110m", "q8_0"), ("1b", "q4_0"))
 
 
-def random_models(folder):
+def chosen(settings):
+    if settings.models:
+        return list(settings.models)
+    return [places.MODEL, *([] if settings.quick else _random_models(settings.folder))]
+
+
+def largest(settings):
+    return max(chosen(settings), key=lambda path: path.stat().st_size)
+
+
+def _random_models(folder):
     return [_made(folder / f"random-{size}-{weights}.gguf", size, weights) for size, weights in KINDS]
 
 

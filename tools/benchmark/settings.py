@@ -1,0 +1,27 @@
+"""What a run of the benchmark is to do."""
+import dataclasses
+import pathlib
+
+MODES = ("spare", "full")  # a processor is to spare for those who poll; every processor computes
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    folder: pathlib.Path  # of everything that is written: random models and logs
+    processors: int
+    threads: int  # of every contender, where a processor is to spare
+    rounds: int = 5
+    prompt: int = 512  # tokens of the prompt test, pp
+    generate: int = 128  # tokens of the generation test, tg
+    tokens: int = 0  # of the endurance test; 0 leaves it out
+    idle_seconds: float = 5
+    models: tuple = ()  # GGUF files for tokens per second; none: the demo model and random ones
+    variants: tuple = ()  # of tokens per second; none: all
+    quick: bool = False  # only to see that everything works
+
+    @property
+    def logs(self):
+        return self.folder / "logs"
+
+    def threads_in(self, mode):
+        return {"spare": self.threads, "full": self.processors}[mode]

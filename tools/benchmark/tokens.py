@@ -1,0 +1,70 @@
+"""Tokens per second of llama.cpp, and what a token costs on the way."""
+import collections
+import dataclasses
+import sys
+
+from benchmark import contenders, llama_bench, models, traffic
+from harness import places
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    name: str
+    mode: str = "spare"
+    repack: bool = False
+
+
+STANDARD = Variant("standard")
+VARIANTS = (STANDARD, Variant("all processors", mode="full"), Variant("repacked", repack=True))
+SHORTER, LONGER = 64, 576  # tokens
+
+
+def measure(settings):
+    """[{"model", "variant", "test", "contender", "samples"}]"""
+    rows = []
+    for variant in VARIANTS:
+        if variant.name in (settings.variants or [known.name for known in VARIANTS]):
+            for model in models.chosen(settings):
+                rows += _measure_model(settings, variant, model)
+    return rows
+
+
+def measure_counts(settings, model=places.MODEL):
+    """By mode: what frontend and host counted for each token."""
+    found = {}
+    for mode in ("spare", "full"):
+        threads = settings.threads_in(mode)
+        with contenders.virtgpu(threads, settings.logs / f"tokens-{mode}") as ours:
+            found[mode] = traffic.of_tokens(lambda tokens, ours=ours, threads=threads:
+                                            _counted(ours, model, threads, tokens), SHORTER, LONGER, settings.rounds)
+    return found
+
+
+def select(results, test, contender, model=None, variant=STANDARD.name):
+    """Samples of the first row that fits, or None."""
+    for row in results.get("tokens", []):
+        if (row["test"][:2], row["contender"], row["variant"]) == (test, contender, variant) \
+                and model in (None, row["model"]):
+            return row["samples"]
+    return None
+
+
+def _measure_model(settings, variant, model):
+    samples = collections.defaultdict(list)
+    threads = settings.threads_in(variant.mode)
+    with contenders.everybody(threads, settings.logs / variant.name.replace(" ", "-"), variant.repack) as everybody:
+        for number in range(1, settings.rounds + 1):
+            for contender in everybody:
+                print(f"{model.name} ({variant.name}), round {number} of {settings.rounds}: {contender.name}",
+                      file=sys.stderr)
+                finished = llama_bench.run(contender, model, threads, settings.prompt, settings.generate)
+                for test, speed in finished.speeds.items():
+                    samples[test, contender.name].append(speed)
+    return [{"model": model.name, "variant": variant.name, "test": test, "contender": name, "samples": speeds}
+            for (test, name), speeds in samples.items()]
+
+
+def _counted(ours, model, threads, tokens):
+    before = len(ours.host.closed_contexts())
+    finished = llama_bench.run(ours, model, threads, 0, tokens, count=True)
+    return {"frontend": finished.frontend, "host": traffic.of_host(ours.host, before)}
