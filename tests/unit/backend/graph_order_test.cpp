@@ -39,10 +39,10 @@ class BetterOrderTest : public ::testing::Test {
     }
 
     Result<protocol::OptimizeGraphReply> order(const protocol::Graph& graph, Optimize optimize) {
-        optimize_ = std::move(optimize);
+        chosen = std::move(optimize);
         backend_->iface.graph_optimize = [](ggml_backend_t, ggml_cgraph* built,
                                             ggml_backend_graph_optimize_params* parameters) {
-            optimize_(built, parameters);
+            chosen(built, parameters);
         };
         return better_order(backend_.get(), *session_, graph);
     }
@@ -53,7 +53,7 @@ class BetterOrderTest : public ::testing::Test {
         void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
     };
 
-    static inline Optimize optimize_;
+    static inline Optimize chosen;
     RecordingLog log_;
     std::unique_ptr<Catalogue> catalogue_;
     std::unique_ptr<Session> session_;

@@ -86,12 +86,12 @@ TEST_F(DeliveriesTest, AWaitForARequestDeliversWhatCameBefore) {
 
 TEST_F(DeliveriesTest, MoreThanTheLandingAreaHolds) {
     std::vector<Bytes> all(20, Bytes((1 << 19) + 1));
-    for (uint8_t i = 0; i < all.size(); ++i)
-        ASSERT_TRUE(deliveries_->request(part(i + 1), all[i]));
+    for (size_t i = 0; i < all.size(); ++i)
+        ASSERT_TRUE(deliveries_->request(part(static_cast<uint8_t>(i + 1)), all[i]));
     Bytes huge(Deliveries::kLandingBytes + 1);
     ASSERT_TRUE(deliveries_->request(part(99), huge));
     ASSERT_TRUE(deliveries_->finish());
-    for (uint8_t i = 0; i < all.size(); ++i)
+    for (size_t i = 0; i < all.size(); ++i)
         EXPECT_EQ(all[i], Bytes(all[i].size(), std::byte(i + 1)));
     EXPECT_EQ(huge, Bytes(huge.size(), std::byte{99}));
 }

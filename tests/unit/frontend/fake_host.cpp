@@ -8,7 +8,6 @@
 
 namespace virtgpu::test {
 
-using protocol::ApirForward;
 using wire::Result;
 
 namespace {
@@ -182,7 +181,7 @@ bool FakeHost::serve_one(const std::stop_token& stop, uint32_t number, wire::Hos
     return true;
 }
 
-void FakeHost::serve(std::stop_token stop, uint32_t number, wire::RingMemory memory) {
+void FakeHost::serve(const std::stop_token& stop, uint32_t number, wire::RingMemory memory) {
     const auto aborted_until = memory.abort_until();
     wire::HostRing ring(std::move(memory));
     while (!stop.stop_requested()) {

@@ -39,6 +39,8 @@ class FakeHost {
 
     explicit FakeHost(Handler handler) : handler_(std::move(handler)) {}
     ~FakeHost();
+    FakeHost(const FakeHost&) = delete;
+    FakeHost& operator=(const FakeHost&) = delete;
 
     std::unique_ptr<frontend::Transport> make_transport();
     std::shared_ptr<wire::Region> region(uint32_t number);
@@ -64,7 +66,7 @@ class FakeHost {
 
     void apir(std::span<const std::byte> command);
     void answer(uint32_t region, uint32_t code, std::span<const std::byte> payload);
-    void serve(std::stop_token stop, uint32_t number, wire::RingMemory memory);
+    void serve(const std::stop_token& stop, uint32_t number, wire::RingMemory memory);
     bool serve_one(const std::stop_token& stop, uint32_t number, wire::HostRing& ring);
     void wait_for_others(const std::stop_token& stop, const wire::Request& request);
     void signal();

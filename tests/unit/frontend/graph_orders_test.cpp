@@ -184,7 +184,7 @@ TEST_F(GraphOrdersTest, NobodyIsAskedAboutEmptyAndHugeGraphs) {
     for (uint32_t i = 0; i <= protocol::kMaxOptimizedNodes; ++i)
         last = ggml_scale(context_.get(), last, 2.0F);
     ggml_cgraph* const graph =
-        ggml_new_graph_custom(context_.get(), 2 * protocol::kMaxOptimizedNodes, false);
+        ggml_new_graph_custom(context_.get(), size_t{2} * protocol::kMaxOptimizedNodes, false);
     ggml_build_forward_expand(graph, last);
     ASSERT_TRUE(apply(graph));
     EXPECT_EQ(asked_, 0);

@@ -67,7 +67,6 @@ TEST_F(HostMemoryTest, WhatIsFreedIsGivenBack) {
     EXPECT_TRUE(host_.region(region)) << "that was no piece's beginning";
     memory_.free(base);
     EXPECT_THROW(host_.region(region), std::out_of_range);
-    memory_.free(base);
 }
 
 TEST_F(HostMemoryTest, AHostWithoutRegionsRefuses) {

@@ -28,7 +28,8 @@ class EventTest : public PluginTest {
 
     // The second makes the buffer large enough to be shared.
     ggml_tensor* const tensor_ = ggml_new_tensor_1d(context_.get(), GGML_TYPE_I8, 16);
-    ggml_tensor* const other_ = ggml_new_tensor_1d(context_.get(), GGML_TYPE_I8, 128 * 1024);
+    ggml_tensor* const other_ =
+        ggml_new_tensor_1d(context_.get(), GGML_TYPE_I8, int64_t{128} * 1024);
     const GgmlBuffer buffer_ = allocate();
     GgmlBackend backend_ = open_backend();
     const GgmlBackend second_ = open_backend();

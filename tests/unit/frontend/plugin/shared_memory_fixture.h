@@ -10,7 +10,7 @@ namespace virtgpu::frontend {
 class SharedMemoryTest : public PluginTest {
  protected:
     static constexpr size_t kSmallestShared = size_t{64} * 1024;
-    static constexpr int64_t kLargeBytes = 128 * 1024;
+    static constexpr int64_t kLargeBytes = int64_t{128} * 1024;
 
     explicit SharedMemoryTest(HostSettings host = {.shares_memory = true})
         : PluginTest(std::move(host)) {}

@@ -79,16 +79,16 @@ TEST_F(SharedStreamTest, WritesAreQueuedBehindGraphs) {
 }
 
 TEST_F(SharedStreamTest, ResultsAreThoseFromBeforeACopy) {
-    ggml_tensor* const copy = ggml_dup_tensor(context_.get(), small_);
+    ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
     const GgmlBuffer other = allocate();
-    const GgmlBackend reader = open_backend();
+    fill(source, 6);
     fill(small_, 7);
-    fill(copy, 6);
-    ggml_backend_tensor_get_async(reader.get(), copy, bytes_.data(), 0, bytes_.size());
-    ggml_backend_tensor_copy_async(backend_.get(), reader.get(), small_, copy);
-    ggml_backend_synchronize(reader.get());
-    EXPECT_THAT(bytes_, testing::Each(6));
-    EXPECT_EQ(byte_of(copy), 7);
+    ask(small_, bytes_);
+    ggml_backend_tensor_copy_async(backend_.get(), backend_.get(), source, small_);
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(bytes_, testing::Each(7));
+    EXPECT_EQ(byte_of(small_), 6);
+    EXPECT_EQ(host_.count(Command::kCopyTensor), 1);
 }
 
 // Its memory stays until then, but its handle is no longer the host's.
