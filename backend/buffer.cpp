@@ -27,7 +27,7 @@ Result<std::shared_ptr<Buffer>> Buffer::allocate(ggml_backend_dev_t device, uint
         return wire::fail(Fault::kRefused, "{} has no room for {} bytes: {} of {} are free",
                           ggml_backend_dev_name(device), size, free, total);
     }
-    if (ggml_backend_buffer_is_host(buffer))
+    if (ggml_backend_buffer_is_host(buffer) && size >= account->smallest_huge())
         ask_for_huge_pages(ggml_backend_buffer_get_base(buffer), size);
     return std::shared_ptr<Buffer>(new Buffer(buffer, size, {std::move(account), nullptr}));
 }

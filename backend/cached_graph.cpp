@@ -26,10 +26,6 @@ Result<void> check_supported(const ggml_tensor& node, ggml_backend_dev_t device)
     return {};
 }
 
-bool is_node(const validate::ValidGraphTensor& tensor) {
-    return tensor.tensor.kind != validate::OpKind::kNone;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<CachedGraph>> CachedGraph::create(protocol::Graph graph,
@@ -70,6 +66,8 @@ Result<ggml_cgraph*> CachedGraph::edit(const protocol::GraphEdit& edit, Session&
     const Exchanged exchanged = TRY(apply(edit));
     if (before == nullptr || !exchanged.in_place)
         return build(session, device);
+    // Backends look at the sources' buffers when they are asked about a node.
+    const auto held = TRY(hold_buffers());
     TRY(rebuild(exchanged, session, device));
     // Other weights may be computed with now, which is seldom: token by token it is the cache that
     // moves on.
@@ -105,7 +103,7 @@ std::vector<const ggml_tensor*> CachedGraph::nodes_concerned(const Exchanged& ex
         const bool reads =
             std::any_of(node.sources.begin(), node.sources.end(),
                         [&](const auto& source) { return source && changed[*source]; });
-        if (is_node(node) && (changed[position] || reads))
+        if (validate::is_computed(node) && (changed[position] || reads))
             concerned.push_back(builder_.tensor(position));
     }
     return concerned;

@@ -15,10 +15,6 @@ static_assert(GGML_MAX_DIMS == 4 && GGML_MAX_SRC == 10);
 static_assert(sizeof(ggml_tensor::op_params) == sizeof(validate::ValidTensor::op_params));
 static_assert(sizeof(ggml_tensor::name) == sizeof(validate::ValidTensor::name));
 
-bool is_node(const validate::ValidGraphTensor& tensor) {
-    return tensor.tensor.kind != validate::OpKind::kNone;
-}
-
 int32_t flags_of(const validate::ValidGraphTensor& tensor) {
     const auto flags = static_cast<int32_t>(tensor.tensor.flags);
     return tensor.used_outside ? flags | GGML_TENSOR_FLAG_OUTPUT : flags;
@@ -61,6 +57,8 @@ void GraphBuilder::describe(ggml_tensor& made, const validate::ValidTensor& tens
     made.op = static_cast<ggml_op>(tensor.op);
     std::memcpy(made.op_params, tensor.op_params.data(), sizeof made.op_params);
     std::memcpy(made.name, tensor.name.data(), sizeof made.name);
+    made.buffer = nullptr;
+    made.data = nullptr;
     if (tensor.place) {
         const Buffer& buffer = buffers.get(tensor.place->buffer);
         made.buffer = buffer.get();
@@ -124,7 +122,7 @@ Result<ggml_cgraph*> GraphBuilder::build_graph(const validate::ValidGraph& graph
     // Sources come first in the list, so each call adds its node and nothing else but leaves.
     int count = 0;
     for (const uint32_t position : graph.nodes) {
-        if (!is_node(graph.tensors[position]))
+        if (!validate::is_computed(graph.tensors[position]))
             continue;
         ggml_build_forward_expand(made, tensors_[position]);
         if (ggml_graph_n_nodes(made) != ++count ||

@@ -60,8 +60,11 @@ Result<void> Commands::DoEditGraph(const protocol::EditGraphRequest& request) {
 }
 
 Result<void> Commands::DoRunGraph(const protocol::RunGraphRequest& request) {
-    static const AbortAsked never;
-    return TRY(stream())->run(request.graph, request.abortable ? *abort_ : never);
+    // A context that ends does not wait for its graphs.
+    const AbortAsked abort = [this, abortable = request.abortable] {
+        return (abortable && (*abort_)()) || (*stop_)() == Stop::kNow;
+    };
+    return TRY(stream())->run(request.graph, abort);
 }
 
 Result<void> Commands::DoSetThreads(const protocol::SetThreadsRequest& request) {

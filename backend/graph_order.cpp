@@ -38,7 +38,12 @@ Result<uint32_t> position(const Positions& positions, const ggml_tensor* tensor)
 
 bool reorders_graphs(ggml_backend_t backend) {
     // Only where we know what ggml_backend looks like.
-    return ggml_private::plugin_abi_of(ggml_version()) && backend->iface.graph_optimize != nullptr;
+    if (!ggml_private::plugin_abi_of(ggml_version()))
+        return false;
+    const int abi = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend))->api_version;
+    return (abi == static_cast<int>(ggml_private::PluginAbi::kVersion2) ||
+            abi == static_cast<int>(ggml_private::PluginAbi::kVersion3)) &&
+           backend->iface.graph_optimize != nullptr;
 }
 
 Result<protocol::OptimizeGraphReply> better_order(ggml_backend_t backend, Session& session,
@@ -46,8 +51,11 @@ Result<protocol::OptimizeGraphReply> better_order(ggml_backend_t backend, Sessio
     // A guest may ask although it was told.
     if (!reorders_graphs(backend))
         return wire::fail(Fault::kRefused, "{} has no better orders", ggml_backend_name(backend));
-    if (graph.nodes.size() > protocol::kMaxOptimizedNodes)
-        return wire::fail(Fault::kPeer, "{} nodes to be reordered", graph.nodes.size());
+    // A node has ten sources and what it views.
+    if (graph.nodes.size() > protocol::kMaxOptimizedNodes ||
+        graph.tensors.size() > 12 * graph.nodes.size())
+        return wire::fail(Fault::kPeer, "{} nodes and {} tensors to be reordered",
+                          graph.nodes.size(), graph.tensors.size());
     const auto vocabulary = TRY(session.vocabulary());
     HeldBuffers buffers(session);
     const validate::TensorValidator validator(*vocabulary, buffers);

@@ -67,6 +67,7 @@ void GraphWeights::choose(const validate::ValidGraph& graph, const GraphBuilder&
                           const HeldBuffers& buffers, ggml_backend_dev_t device, Session& session) {
     uses_.clear();
     owners_.clear();
+    restored_ = false;
     if (!session.catalogue().copies_weights())
         return;
     forbid_copies_of_written(graph, buffers);
@@ -75,10 +76,11 @@ void GraphWeights::choose(const validate::ValidGraph& graph, const GraphBuilder&
         return;
     for (const uint32_t position : graph.nodes) {
         ggml_tensor& node = *builder.tensor(position);
-        if (!multiplies_weights(node))
+        if (node.op != GGML_OP_MUL_MAT && node.op != GGML_OP_MUL_MAT_ID)
             continue;
         const auto& weights = graph.tensors[*graph.tensors[position].sources[0]];
-        if (!is_copyable(weights, *node.src[0]))
+        // In this order: weights of no elements are no product.
+        if (!is_copyable(weights, *node.src[0]) || !multiplies_weights(node))
             continue;
         const validate::Place& place = *weights.tensor.place;
         const auto copies = buffers.get(place.buffer).copies();
@@ -103,8 +105,8 @@ bool GraphWeights::use_copy(ggml_tensor& node, ggml_tensor& copy, ggml_backend_d
 
 bool GraphWeights::use_any_of(const std::vector<const ggml_tensor*>& nodes) const {
     const std::unordered_set<const ggml_tensor*> wanted(nodes.begin(), nodes.end());
-    return std::any_of(uses_.begin(), uses_.end(),
-                       [&](const Use& use) { return wanted.contains(use.node); });
+    return restored_ || std::any_of(uses_.begin(), uses_.end(),
+                                    [&](const Use& use) { return wanted.contains(use.node); });
 }
 
 bool GraphWeights::outdated() const {
@@ -131,6 +133,7 @@ bool GraphWeights::bring_up_to_date(std::vector<std::shared_ptr<const void>>& he
 void GraphWeights::restore() {
     for (const Use& use : uses_)
         use.node->src[0] = use.original;
+    restored_ = true;
     uses_.clear();
     owners_.clear();
 }

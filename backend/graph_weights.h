@@ -19,15 +19,17 @@ class GraphWeights {
     void choose(const validate::ValidGraph& graph, const GraphBuilder& builder,
                 const HeldBuffers& buffers, ggml_backend_dev_t device, Session& session);
 
-    // Whether bring_up_to_date() has something to do. Then nothing may run with the graph or the
-    // copies.
+    // Whether bring_up_to_date() has something to do. Then nothing of this stream may run with the
+    // graph. (A guest that changes weights while another of its streams computes with them gets
+    // what it asked for: some of the old, some of the new.)
     bool outdated() const;
     // Before each run, with the graph's buffers held: copies follow their originals, and nodes
     // whose copies are gone compute with the originals again. `held` gets what the run needs. True
     // when the graph is another than before.
     bool bring_up_to_date(std::vector<std::shared_ptr<const void>>& held);
 
-    // Whether one of these nodes computes with a copy.
+    // Whether weights are to be chosen anew when these nodes change: one of them computes with a
+    // copy, or the graph lost its copies.
     bool use_any_of(const std::vector<const ggml_tensor*>& nodes) const;
     // Nodes that compute with copies.
     size_t size() const { return uses_.size(); }
@@ -43,6 +45,7 @@ class GraphWeights {
     void restore();
 
     std::vector<Use> uses_;
+    bool restored_ = false;
     // Not held: a guest that frees a buffer gets the memory of its copies back.
     std::unordered_map<const WeightCopies*, std::weak_ptr<WeightCopies>> owners_;
 };

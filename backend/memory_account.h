@@ -1,6 +1,7 @@
-// How much memory a session holds, against its limit.
+// How much memory all contexts of the process hold, against their limit.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -19,6 +20,10 @@ class MemoryAccount {
     wire::Result<void> take_spare(uint64_t bytes) { return take_below(limit_ - limit_ / 4, bytes); }
     void give_back(uint64_t bytes) { held_ -= bytes; }
 
+    // From how many bytes on an allocation may ask for huge pages: each such splits a mapping of
+    // the process, of which Linux allows 65,530, and guests can allocate until the limit.
+    uint64_t smallest_huge() const { return std::max(kHugePage, limit_ / kMostHuge); }
+
  private:
     wire::Result<void> take_below(uint64_t limit, uint64_t bytes) {
         uint64_t held = held_.load();
@@ -30,6 +35,9 @@ class MemoryAccount {
         } while (!held_.compare_exchange_weak(held, held + bytes));
         return {};
     }
+
+    static constexpr uint64_t kHugePage = uint64_t{2} << 20;
+    static constexpr uint64_t kMostHuge = 16384;
 
     const uint64_t limit_;
     std::atomic<uint64_t> held_{0};

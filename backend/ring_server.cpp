@@ -93,9 +93,8 @@ bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) 
     payload_.clear();
     auto outcome = wait_after(request, stop);
     if (outcome)
-        outcome = commands_.carry_out(request, payload_, stop, [&] {
-            return ring_.abort_asked(request.sequence) || stop() == Stop::kNow;
-        });
+        outcome = commands_.carry_out(request, payload_, stop,
+                                      [&] { return ring_.abort_asked(request.sequence); });
     if (!outcome && outcome.error().fault() == Fault::kPeer) {
         fail(request.sequence,
              wire::format("{}: {}", command_name(request.command), outcome.error().message()));

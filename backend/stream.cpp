@@ -28,9 +28,6 @@ Function function_of(ggml_backend_t backend, const char* name) {
     return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(registry, name));
 }
 
-constexpr const char* kSetThreads = "ggml_backend_set_n_threads";
-constexpr const char* kSetAbort = "ggml_backend_set_abort_callback";
-
 bool ask_whether_to_abort(void* asked) {
     return (*static_cast<const AbortAsked*>(asked))();
 }
@@ -55,6 +52,10 @@ Stream::Stream(ggml_backend_t backend, int threads, Session& session)
       threads_(threads),
       session_(session),
       graphs_(session.limits().graphs, session.limits().graph_tensors),
+      set_threads_(
+          function_of<ggml_backend_set_n_threads_t>(backend, "ggml_backend_set_n_threads")),
+      set_abort_(function_of<ggml_backend_set_abort_callback_t>(backend,
+                                                                "ggml_backend_set_abort_callback")),
       asynchronous_(computes_in_background(backend)),
       knows_uids_(!is_remote(backend)) {}
 
@@ -64,9 +65,9 @@ Stream::~Stream() {
 }
 
 void Stream::set_threads(uint32_t threads) {
-    const auto function = function_of<ggml_backend_set_n_threads_t>(backend_, kSetThreads);
-    if (function != nullptr && threads > 0)
-        function(backend_, static_cast<int>(std::min(threads, static_cast<uint32_t>(threads_))));
+    if (set_threads_ != nullptr && threads > 0)
+        set_threads_(backend_,
+                     static_cast<int>(std::min(threads, static_cast<uint32_t>(threads_))));
 }
 
 Result<void> Stream::build(CachedGraph& graph) {
@@ -119,7 +120,8 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
     bring_up_to_date(graph, held);
     start(held);
     const ggml_status status = compute(graph.built(), abort);
-    if (status == GGML_STATUS_ABORTED && abort)
+    // The guest said so, or its context ends.
+    if (status == GGML_STATUS_ABORTED)
         return {};
     if (status != GGML_STATUS_SUCCESS)
         return wire::fail(Fault::kRefused, "{} did not compute a graph: {}",
@@ -130,13 +132,11 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
 }
 
 ggml_status Stream::compute(ggml_cgraph* graph, const AbortAsked& abort) {
-    const auto set_abort =
-        abort ? function_of<ggml_backend_set_abort_callback_t>(backend_, kSetAbort) : nullptr;
-    if (set_abort == nullptr)
+    if (set_abort_ == nullptr)
         return ggml_backend_graph_compute_async(backend_, graph);
-    set_abort(backend_, ask_whether_to_abort, const_cast<AbortAsked*>(&abort));
+    set_abort_(backend_, ask_whether_to_abort, const_cast<AbortAsked*>(&abort));
     const ggml_status status = ggml_backend_graph_compute_async(backend_, graph);
-    set_abort(backend_, nullptr, nullptr);
+    set_abort_(backend_, nullptr, nullptr);
     return status;
 }
 

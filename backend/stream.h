@@ -65,6 +65,8 @@ class Stream {
     Session& session_;
     GraphCache graphs_;
     ggml_private::GraphInternals internals_;
+    ggml_backend_set_n_threads_t set_threads_;     // null where the backend
+    ggml_backend_set_abort_callback_t set_abort_;  // has no such thing
     bool asynchronous_;
     bool knows_uids_;
     bool unfinished_ = false;

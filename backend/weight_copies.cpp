@@ -34,8 +34,8 @@ ggml_tensor* WeightCopies::make(const ggml_tensor& node, uint64_t offset,
     if (!copy) {
         // Once: the next graph's weights will not fit either.
         full_ = true;
-        log.info("some weights are computed with where they lie, which is slower: {}",
-                 copy.error().message());
+        log.debug("some weights are computed with where they lie, which is slower: {}",
+                  copy.error().message());
         return nullptr;
     }
     ggml_tensor* const tensor = (*copy)->tensor();

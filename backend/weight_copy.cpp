@@ -11,8 +11,6 @@ namespace {
 
 // What a copy costs beside its data: these objects, ggml's buffer and what the allocator adds.
 constexpr uint64_t kBytesBeside = 2048;
-// Less is part of memory that the allocator uses for other things as well.
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 }  // namespace
 
@@ -42,7 +40,7 @@ Result<void> WeightCopy::allocate(ggml_backend_buffer_type_t type) {
         return wire::fail(Fault::kRefused, "{} has no room for {} bytes",
                           ggml_backend_buft_name(type), size);
     void* const base = ggml_backend_buffer_get_base(buffer_);
-    if (size >= kHugePage)
+    if (size >= account_->smallest_huge())
         ask_for_huge_pages(base, size);
     ggml_backend_buffer_set_usage(buffer_, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     if (ggml_backend_tensor_alloc(buffer_, &tensor_, base) != GGML_STATUS_SUCCESS)

@@ -23,10 +23,10 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint64_t kSmallPage = 4096;
 
 // Nothing else is served meanwhile, and pings must be answered within half a second.
-constexpr std::chrono::milliseconds kLongest(250);
+constexpr std::chrono::milliseconds kLongest(100);
 
 // In one call: each costs as much as some hundred pages.
-constexpr uint64_t kPagesAtOnce = 32;
+constexpr uint64_t kPagesAtOnce = 8;
 
 // Only a place where there is a page already becomes a huge one: its first is put there. Then the
 // kernel fills the rest with zeroes, at memset's speed; it would copy pages that are there.

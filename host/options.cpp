@@ -76,7 +76,8 @@ void add_options(CLI::App& app, Options& options, CommandLine& line) {
                    "default: half of this machine's memory, at most 64G")
         ->type_name("SIZE");
     app.add_option("--trace", options.tenant.worker.trace_folder,
-                   "Write when each request was carried out into this folder; see tools/trace")
+                   "Write when each request was carried out into this folder, 150 bytes each, "
+                   "without a limit; see tools/trace")
         ->type_name("FOLDER")
         ->check(CLI::ExistingDirectory);
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")

@@ -18,9 +18,10 @@ double microseconds(std::chrono::nanoseconds time) {
 
 Result<std::unique_ptr<Trace>> Trace::create(const std::string& folder, std::string_view name) {
     const std::string path = wire::format("{}/{}-{}.json", folder, name, ::getpid());
-    std::FILE* const file = std::fopen(path.c_str(), "we");
+    std::FILE* const file = std::fopen(path.c_str(), "wxe");
     if (file == nullptr)
-        return system_failure(errno, wire::format("a trace in {}: is it a folder?", folder));
+        return system_failure(errno,
+                              wire::format("a trace in {}: is it a folder of yours?", folder));
     // Workers end without closing their files.
     static_cast<void>(std::setvbuf(file, nullptr, _IOLBF, BUFSIZ));
     // The array's end may be missing: the format's readers expect that.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,8 +53,13 @@ class TraceSpan {
             begin_ = Trace::Clock::now();
     }
     ~TraceSpan() {
-        if (trace_ != nullptr)
+        if (trace_ == nullptr)
+            return;
+        try {
             trace_->add(event_, context_, track_, sequence_, begin_, Trace::Clock::now());
+        } catch (const std::exception& /*no memory for the line*/) {
+            return;
+        }
     }
     TraceSpan(const TraceSpan&) = delete;
     TraceSpan& operator=(const TraceSpan&) = delete;

@@ -21,6 +21,11 @@ struct ValidGraphTensor {
     bool used_outside = false;
 };
 
+// Whether ggml's graph has it as a node; one of no operation is a leaf.
+inline bool is_computed(const ValidGraphTensor& tensor) {
+    return tensor.tensor.kind != OpKind::kNone;
+}
+
 // Made by the functions below only.
 struct ValidGraph {
     std::vector<ValidGraphTensor> tensors;

@@ -140,6 +140,34 @@ TEST_F(ComputeTest, EditsInPlaceThatNoGraphMayHave) {
     EXPECT_NE(failure().find("view lies elsewhere"), std::string::npos) << failure();
 }
 
+// Backends look at the buffers of a node's sources when they are asked whether they support it.
+TEST_F(ComputeTest, EditsInPlaceOfAGraphWhoseBufferWasFreed) {
+    NativeGraph native(scaled_part(32, 3));
+    const protocol::Handle kept = alloc(native.size());
+    const protocol::Handle freed = alloc(native.size());
+    protocol::Graph graph = native.describe(freed);
+    protocol::GraphTensor& result = graph.tensors.back();
+    result.tensor.buffer = kept;
+    ASSERT_TRUE(define(1, graph));
+    ASSERT_TRUE(control.free_buffer({freed}));
+    result.tensor.op_params[0] = 0;
+    const auto position = static_cast<uint32_t>(graph.tensors.size() - 1);
+    EXPECT_FALSE(stream.edit_graph({1, *put(protocol::GraphEdit{{{position, result}}})}));
+    EXPECT_NE(failure().find("buffer was freed"), std::string::npos) << failure();
+}
+
+// The host divided by the number of matrices.
+TEST_F(ComputeTest, ProductsWithWeightsOfNoElements) {
+    const NativeGraph native([](ggml_context* context) {
+        ggml_tensor* const weights = ggml_new_tensor_4d(context, GGML_TYPE_F32, 32, 1, 1, 1);
+        ggml_tensor* const input = ggml_new_tensor_4d(context, GGML_TYPE_F32, 32, 1, 1, 1);
+        return ggml_mul_mat(context, weights, input);
+    });
+    protocol::Graph graph = native.describe(alloc(native.size()));
+    graph.tensors[0].tensor.ne[2] = 0;
+    EXPECT_TRUE(define(1, graph));
+}
+
 TEST_F(ComputeTest, EditsOfNoTensor) {
     NativeGraph native(attention_like);
     const protocol::Graph graph = native.describe(alloc(native.size()));

@@ -50,7 +50,7 @@ TEST_F(TraceTest, SpanLastsAsLongAsTheObject) {
 TEST_F(TraceTest, FolderThatDoesNotExistIsRefused) {
     const auto trace = Trace::create(folder_ + "/none", "host");
     ASSERT_FALSE(trace);
-    EXPECT_THAT(trace.error().message(), HasSubstr("is it a folder?"));
+    EXPECT_THAT(trace.error().message(), HasSubstr("is it a folder of yours?"));
 }
 
 }  // namespace
