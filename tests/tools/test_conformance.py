@@ -149,23 +149,34 @@ def table(device="OK", remote="AMD (remote)"):
                       f"|  phi3|{remote}|Dense|{device} (0.0e+0)|{OK}|{OK} (1e-8)|\n")
 
 
+WELL = {("phi3", "Dense"): {"AMD": ("OK", "OK", "OK")}}
+
+
 def test_architectures_are_read_from_the_table():
     assert table() == {("phi3", "Dense"): {"AMD": ("OK", "OK", "OK"), "AMD (remote)": ("OK", "OK", "OK")}}
-    assert not list(archs.table_failures(table()))
+    assert not list(archs.table_failures(table(), WELL))
 
 
 @pytest.mark.parametrize("changed", [table(FAIL), table("SKIP"), table(remote="Meta")])
-def test_the_device_has_to_do_what_the_processor_does(changed):
-    assert list(archs.table_failures(changed))
+def test_the_device_has_to_do_what_its_host_does(changed):
+    assert list(archs.table_failures(changed, WELL))
+    assert list(archs.table_failures(changed, {}))
+
+
+def test_what_fails_natively_may_fail():
+    native = {("phi3", "Dense"): {"llvmpipe": ("FAIL", "OK", "OK")}}
+    remote = {("phi3", "Dense"): {"llvmpipe (remote)": ("FAIL", "OK", "OK")}}
+    assert not list(archs.table_failures(remote, native))
+    assert list(archs.table_failures({("phi3", "Dense"): {"llvmpipe (remote)": ("FAIL", "OK", "FAIL")}}, native))
 
 
 def test_a_table_that_breaks_off_is_a_failure():
-    assert list(archs.table_failures({("phi3", "Dense"): {"AMD (remote)": ("OK",)}}))
+    assert list(archs.table_failures({("phi3", "Dense"): {"AMD (remote)": ("OK",)}}, WELL))
 
 
 def test_a_row_without_an_end_is_read():
     broken = archs.rows("|  phi3|  AMD (remote)|Dense|")
-    assert list(archs.table_failures(broken))
+    assert list(archs.table_failures(broken, WELL))
 
 
 def test_architectures_are_named_once():

@@ -56,7 +56,7 @@ def _check_archs(guest):
         command = f"test-llama-archs -a {name} -b {generation.DEVICE} -s 1"
         finished = repeated_until_whole(lambda command=command: guest.run(command, SECONDS), archs.is_whole)
         table = archs.rows(finished.output)
-        failures += archs.table_failures(table)
+        failures += archs.table_failures(table, {})
         if finished.status != 0 or not table:
             failures.append(f"{name}: {ending(finished)}")
         cases += len(table)
