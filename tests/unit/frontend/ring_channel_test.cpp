@@ -97,6 +97,7 @@ TEST_F(RingChannelTest, AllThreadsAreToldOfASilentHostAtOnce) {
     const auto start = Clock::now();
     {
         std::vector<std::jthread> threads;
+        threads.reserve(kThreads);
         for (const auto& channel : channels)
             threads.emplace_back([&] { EXPECT_FALSE(channel->get_device_memory({0})); });
     }

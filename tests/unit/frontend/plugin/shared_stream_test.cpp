@@ -84,7 +84,10 @@ TEST_F(SharedStreamTest, ResultsAreThoseFromBeforeACopy) {
     fill(source, 6);
     fill(small_, 7);
     ask(small_, bytes_);
-    ggml_backend_tensor_copy_async(backend_.get(), backend_.get(), source, small_);
+    const GgmlBackend reader = open_backend();
+    ggml_backend_tensor_copy_async(backend_.get(), reader.get(), source, small_);
+    ggml_backend_synchronize(reader.get());
+    EXPECT_THAT(bytes_, testing::Each(0)) << "nobody has waited for it";
     ggml_backend_synchronize(backend_.get());
     EXPECT_THAT(bytes_, testing::Each(7));
     EXPECT_EQ(byte_of(small_), 6);
