@@ -99,37 +99,53 @@ Result<void> Connection::say_hello() {
     return {};
 }
 
-Result<std::unique_ptr<RingChannel>> Connection::open_ring(uint32_t device,
+Result<std::byte*> Connection::allocate_host_memory(size_t size) {
+    TRY(health_.check());
+    return host_memory_.allocate(size);
+}
+
+Result<std::shared_ptr<RingChannel>> Connection::open_ring(uint32_t device,
                                                            RingChannel::Sizes sizes) {
     const uint32_t number = TRY(ring_numbers_.take());
-    auto ring = RingChannel::open(services(), number, sizes, commands_.get());
-    if (!ring) {
+    auto opened = RingChannel::open(services(), number, sizes, commands_.get());
+    if (!opened) {
         ring_numbers_.give_back(number);
-        return ring;
+        return tl::unexpected(opened.error());
     }
+    // The number is free when nobody waits for the ring any more.
+    const std::shared_ptr<RingChannel> ring(opened->release(), [this, number](RingChannel* closed) {
+        delete closed;
+        ring_numbers_.give_back(number);
+    });
     const std::lock_guard lock(streams_mutex_);
-    streams_.emplace(ring->get(), device);
+    streams_.emplace(ring, device);
     return ring;
 }
 
-void Connection::close_ring(std::unique_ptr<RingChannel> ring) {
-    const uint32_t number = ring->number();
+void Connection::close_ring(const std::shared_ptr<RingChannel>& ring) {
     // In a forked child another thread may hold the locks for ever.
     if (health_.is_copy())
         return;
     {
         const std::lock_guard lock(streams_mutex_);
-        streams_.erase(ring.get());
+        streams_.erase(ring);
     }
-    ring.reset();
-    ring_numbers_.give_back(number);
     log_traffic();
 }
 
+std::vector<std::shared_ptr<RingChannel>> Connection::streams_of(std::optional<uint32_t> device) {
+    std::vector<std::shared_ptr<RingChannel>> found;
+    const std::lock_guard lock(streams_mutex_);
+    for (const auto& [stream, of_device] : streams_)
+        if (!device || *device == of_device)
+            found.push_back(stream);
+    return found;
+}
+
+// Others go on meanwhile: the lock is not held while waiting.
 Result<void> Connection::finish_streams() {
     TRY(health_.check());
-    const std::lock_guard lock(streams_mutex_);
-    for (const auto& [stream, device] : streams_)
+    for (const auto& stream : streams_of(std::nullopt))
         TRY(stream->finish());
     return {};
 }
@@ -146,10 +162,8 @@ bool Connection::busy(uint32_t device) {
 Result<void> Connection::finish(uint32_t device) {
     TRY(health_.check());
     TRY(commands_->finish());
-    const std::lock_guard lock(streams_mutex_);
-    for (const auto& [stream, of_device] : streams_)
-        if (of_device == device)
-            TRY(stream->finish());
+    for (const auto& stream : streams_of(device))
+        TRY(stream->finish());
     return {};
 }
 

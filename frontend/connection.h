@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 #include "frontend/apir_client.h"
 #include "frontend/host_memory.h"
@@ -34,13 +36,15 @@ class Connection {
     Traffic& traffic() { return traffic_; }
     wire::Log& log() { return log_; }
     HostMemory& host_memory() { return host_memory_; }
+    // Fails where the session is lost: the guest's kernel would wait for a region for ever.
+    wire::Result<std::byte*> allocate_host_memory(size_t size);
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
-    wire::Result<std::unique_ptr<RingChannel>> open_ring(uint32_t device, RingChannel::Sizes sizes);
-    // Instead of deleting a ring that open_ring made. Says in the log what the connection did so
-    // far.
-    void close_ring(std::unique_ptr<RingChannel> ring);
+    wire::Result<std::shared_ptr<RingChannel>> open_ring(uint32_t device, RingChannel::Sizes sizes);
+    // Before the last reference to a ring that open_ring made is given up. Says in the log what the
+    // connection did so far.
+    void close_ring(const std::shared_ptr<RingChannel>& ring);
 
     // Before a buffer is freed: waits for all that streams have queued, which may name it.
     wire::Result<void> finish_streams();
@@ -55,6 +59,8 @@ class Connection {
     Connection(std::unique_ptr<Transport> transport, wire::Log& log, wire::Trace* trace);
     wire::Result<void> start();
     void log_traffic();
+    // The rings of one device's streams, or of all.
+    std::vector<std::shared_ptr<RingChannel>> streams_of(std::optional<uint32_t> device);
     wire::Result<void> say_hello();
     void align_trace(wire::Trace::Clock::time_point asked);
     RingServices services() { return {*transport_, *apir_, health_, traffic_, polling_, trace_}; }
@@ -72,7 +78,7 @@ class Connection {
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<RingChannel> commands_;
     std::mutex streams_mutex_;
-    std::map<RingChannel*, uint32_t> streams_;  // to their devices
+    std::map<std::shared_ptr<RingChannel>, uint32_t> streams_;  // to their devices
     protocol::HelloReply host_;
 };
 

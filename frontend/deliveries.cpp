@@ -24,6 +24,7 @@ void hand_over(std::span<std::byte> to, const wire::BulkData& bytes, bool succee
 }  // namespace
 
 Result<void> Deliveries::request(const Part& part, std::span<std::byte> to) {
+    const std::lock_guard lock(mutex_);
     if (to.size() > kLandingBytes)
         return download(ring_, part.tensor, part.offset, to);
     if (to.size() > kLandingBytes - landing_used_)
@@ -38,6 +39,7 @@ Result<void> Deliveries::request(const Part& part, std::span<std::byte> to) {
 
 Result<void> Deliveries::request_there(const Part& part, const protocol::RegionSpan& there,
                                        std::span<std::byte> to) {
+    const std::lock_guard lock(mutex_);
     const uint64_t sequence = TRY(ring_.get_tensor({part.tensor, part.offset, there}));
     deliveries_.push_back({sequence, wire::BulkData(to.data(), to.size()), to});
     return {};
@@ -45,10 +47,12 @@ Result<void> Deliveries::request_there(const Part& part, const protocol::RegionS
 
 void Deliveries::postpone(const Part& part, std::span<std::byte> to,
                           const std::shared_ptr<SharedRegion>& region, wire::BulkData bytes) {
+    const std::lock_guard lock(mutex_);
     postponed_.push_back({part, to, region, region->memory(), bytes});
 }
 
 Result<void> Deliveries::send_postponed() {
+    const std::lock_guard lock(mutex_);
     if (postponed_.empty())
         return {};
     size_t total = 0;
@@ -77,6 +81,7 @@ Result<void> Deliveries::send(const Postponed& postponed) {
 }
 
 Result<void> Deliveries::finish() {
+    const std::lock_guard lock(mutex_);
     auto finished = ring_.finish();
     deliver_until(UINT64_MAX, finished.has_value());
     fetch_postponed(finished.has_value());
@@ -84,8 +89,11 @@ Result<void> Deliveries::finish() {
 }
 
 Result<void> Deliveries::finish(uint64_t sequence) {
+    const std::lock_guard lock(mutex_);
     auto finished = ring_.finish(sequence);
     deliver_until(finished ? sequence : UINT64_MAX, finished.has_value());
+    if (!finished)
+        fetch_postponed(false);
     return finished;
 }
 

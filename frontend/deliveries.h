@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -8,7 +9,8 @@
 
 namespace virtgpu::frontend {
 
-// Bytes of tensors that a stream's user has asked for and that are not there yet. For one thread.
+// Bytes of tensors that a stream's user has asked for and that are not there yet. Thread safe:
+// events are waited for by any thread.
 class Deliveries {
  public:
     // Bytes of the ring's landing area.
@@ -58,6 +60,8 @@ class Deliveries {
     void fetch_postponed(bool succeeded);
 
     RingChannel& ring_;
+    // Recursive: making room is finishing what is there.
+    std::recursive_mutex mutex_;
     std::vector<Delivery> deliveries_;
     size_t landing_used_ = 0;
     std::vector<Postponed> postponed_;

@@ -40,8 +40,11 @@ Result<const protocol::OptimizeGraphReply*> GraphOrders::order_of(const protocol
         order = protocol::OptimizeGraphReply{graph.nodes, {}};
     TRY(Result<protocol::OptimizeGraphReply>(order));
     TRY(check_order(*order, graph));
-    if (orders_.size() >= kMaxOrders)
+    if (key_bytes_ + key.size() > most_bytes_) {
         orders_.clear();
+        key_bytes_ = 0;
+    }
+    key_bytes_ += key.size();
     return &orders_.emplace(key, std::move(*order)).first->second;
 }
 

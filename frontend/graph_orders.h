@@ -20,6 +20,9 @@ class GraphOrders {
     using Ask =
         std::function<wire::Result<protocol::OptimizeGraphReply>(std::span<const std::byte>)>;
 
+    // `most_bytes`: of the encoded graphs that are remembered.
+    explicit GraphOrders(size_t most_bytes = size_t{16} << 20) : most_bytes_(most_bytes) {}
+
     // Puts the graph's nodes, which the encoder was given in their order and without places, into
     // the better order, and says which memory must stay longer for it. Leaves the graph alone where
     // the host has no better one.
@@ -27,13 +30,13 @@ class GraphOrders {
                              const ggml_backend_graph_optimize_params* parameters, const Ask& ask);
 
  private:
-    static constexpr size_t kMaxOrders = 256;
-
     wire::Result<const protocol::OptimizeGraphReply*> order_of(const protocol::Graph& graph,
                                                                const Ask& ask);
 
     wire::Writer writer_;
     std::unordered_map<std::string, protocol::OptimizeGraphReply> orders_;
+    const size_t most_bytes_;
+    size_t key_bytes_ = 0;
 };
 
 }  // namespace virtgpu::frontend

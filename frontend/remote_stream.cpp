@@ -23,13 +23,13 @@ Result<std::unique_ptr<RemoteStream>> RemoteStream::open(Connection& connection,
     auto ring = TRY(connection.open_ring(device, {kStagingBytes, Deliveries::kLandingBytes}));
     const auto opened = ring->open_stream({device});
     if (!opened) {
-        connection.close_ring(std::move(ring));
+        connection.close_ring(ring);
         return tl::unexpected(opened.error());
     }
     return std::make_unique<RemoteStream>(connection, std::move(ring), opened->reorders_graphs);
 }
 
-RemoteStream::RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring,
+RemoteStream::RemoteStream(Connection& connection, std::shared_ptr<RingChannel> ring,
                            bool reorders_graphs)
     : connection_(connection),
       ring_(std::move(ring)),
@@ -41,8 +41,9 @@ RemoteStream::RemoteStream(Connection& connection, std::unique_ptr<RingChannel> 
 
 RemoteStream::~RemoteStream() {
     // Not finish(): whoever asked for bytes and did not wait may be gone, and its memory with it.
-    quietly([this] { static_cast<void>(ring_->finish()); });
-    quietly([this] { connection_.close_ring(std::move(ring_)); });
+    // All streams: another may wait for a request of this ring, whose number is given to a new one.
+    quietly([this] { static_cast<void>(connection_.finish_streams()); });
+    quietly([this] { connection_.close_ring(ring_); });
 }
 
 Result<ggml_status> RemoteStream::compute(ggml_cgraph& graph) {
@@ -157,7 +158,10 @@ Result<void> RemoteStream::send_encoded(std::span<const std::byte> bytes, Send s
     auto staging = ring_->lock_staging();
     const auto piece = TRY(staging.reserve(bytes.size()));
     std::memcpy(piece.bytes.data(), bytes.data(), bytes.size());
-    staging.in_use_until(TRY(send(piece.span)));
+    const Result<uint64_t> sent = send(piece.span);
+    // The host may have read it and refused.
+    staging.in_use_until(sent ? *sent : ring_->sent());
+    TRY(Result<uint64_t>(sent));
     return {};
 }
 

@@ -22,7 +22,7 @@ class RemoteStream {
  public:
     static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,
                                                             uint32_t device);
-    RemoteStream(Connection& connection, std::unique_ptr<RingChannel> ring, bool reorders_graphs);
+    RemoteStream(Connection& connection, std::shared_ptr<RingChannel> ring, bool reorders_graphs);
     ~RemoteStream();
     RemoteStream(const RemoteStream&) = delete;
     RemoteStream& operator=(const RemoteStream&) = delete;
@@ -40,7 +40,8 @@ class RemoteStream {
     bool reorders_graphs() const { return reorders_graphs_; }
     wire::Result<void> optimize(ggml_cgraph& graph,
                                 const ggml_backend_graph_optimize_params* parameters);
-    // `from` has been read when it returns.
+    // `from` has been read when it returns, but where it is memory that the host sees (the host
+    // buffer type): then it is read by the next finish() at the latest.
     wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<const std::byte> from);
     // `to` is written by the next finish() at the latest.
@@ -70,7 +71,7 @@ class RemoteStream {
     wire::Result<protocol::RegionSpan> place_large(std::span<const std::byte> bytes);
 
     Connection& connection_;
-    std::unique_ptr<RingChannel> ring_;
+    std::shared_ptr<RingChannel> ring_;
     BufferPlacer placer_;
     GraphEncoder encoder_;
     GraphTable table_;

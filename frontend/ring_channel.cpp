@@ -137,12 +137,15 @@ Result<void> RingChannel::finish(uint64_t sequence) {
 
 Result<bool> RingChannel::finish_unless(uint64_t sequence, const std::function<bool()>& unwanted) {
     TRY(services_.health.check());
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     TRY(ring_doorbell());
     auto next_check = Clock::now() + kSlice;
     while (!settled(sequence)) {
+        // The application may take locks of its own, under which others wait for this one.
+        lock.unlock();
         if (unwanted())
             return false;
+        lock.lock();
         if (const auto slept = doze(sequence, kAbortSlice); !slept)
             return lose(slept.error());
         if (Clock::now() < next_check)

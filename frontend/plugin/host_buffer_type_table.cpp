@@ -19,6 +19,9 @@ struct Functions {
 
     static void free_buffer(ggml_backend_buffer_t buffer) {
         Connection& connection = device(buffer->buft).connection();
+        // In a forked child another thread may hold the locks for ever.
+        if (connection.health().is_copy())
+            return;
         at_boundary(connection.log(), 0, [&] {
             // The host may still read or write there.
             static_cast<void>(connection.finish_streams());
@@ -30,7 +33,7 @@ struct Functions {
     static ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size) {
         wire::Log& log = device(type).connection().log();
         return at_boundary(log, ggml_backend_buffer_t{}, [&]() -> ggml_backend_buffer_t {
-            const auto memory = device(type).connection().host_memory().allocate(size);
+            const auto memory = device(type).connection().allocate_host_memory(size);
             if (!memory) {
                 // Any memory will do, only slower.
                 log.debug("{}: {} bytes are not shared: {}", get_name(type), size,

@@ -114,9 +114,11 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
 }
 
 void record_event(ggml_backend_t backend, ggml_backend_event_t event) {
+    // Also of a lost stream: waiting for it gives zeroes.
+    object(event).stream = object(backend).remote;
+    object(event).mark = 0;
     transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
         object(event).mark = TRY(stream.mark());
-        object(event).stream = object(backend).remote;
         return {};
     });
 }

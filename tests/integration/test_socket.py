@@ -49,14 +49,15 @@ def test_text_equals_native_and_the_host_computed_it(host, container):
 
 
 def test_the_host_says_on_request_what_it_did_so_far(host, container):
-    with ended(container.start_generating(generation.Request(tokens=400), "--device", generation.DEVICE)):
+    with ended(container.start_generating(generation.Request(tokens=2000), "--ignore-eos",
+                                            "--device", generation.DEVICE)):
         processes.wait_until(lambda: " serves a new container" in host.log() and host.workers(), 10, "the worker")
 
         def asked():
             host.ask_for_counters()
             return re.search(r"context so far: context=\d+ graphs=[1-9]", host.log())
 
-        processes.wait_until(asked, 10, "a line with what the context did", pause=0.1)
+        processes.wait_until(asked, 10, "a line with what the context did", pause=0.01)
 
 
 def test_part_of_the_layers_on_the_device(container):

@@ -59,7 +59,7 @@ class GraphOrdersTest : public testing::Test {
 
     std::unique_ptr<ggml_context, ContextDeleter> context_{
         ggml_init({.mem_size = 64 << 20, .mem_buffer = nullptr, .no_alloc = true})};
-    GraphOrders orders_;
+    GraphOrders orders_{100000};  // room for some dozens
     int asked_ = 0;
     std::function<wire::Result<OptimizeGraphReply>(const protocol::Graph&)> answer_ = swapped;
     Dependencies dependencies_;
