@@ -163,6 +163,11 @@ def test_the_device_has_to_do_what_its_host_does(changed):
     assert list(archs.table_failures(changed, {}))
 
 
+def test_llama_cpp_leaves_things_out_when_it_splits_tensors():
+    both = {("phi3", "Dense"): {**table()[("phi3", "Dense")], "Meta": ("OK", "SKIP", "OK")}}
+    assert not list(archs.table_failures(both, WELL))
+
+
 def test_what_fails_natively_may_fail():
     native = {("phi3", "Dense"): {"llvmpipe": ("FAIL", "OK", "OK")}}
     remote = {("phi3", "Dense"): {"llvmpipe (remote)": ("FAIL", "OK", "OK")}}

@@ -50,11 +50,15 @@ def wait_until(condition, seconds, what, pause=0.02):
 
 
 def children(pid):
+    try:
+        threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # the process has just ended
+        return []
     found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+    for thread in threads:
         try:
-            found += [int(child) for child in task.read_text(encoding="ascii").split()]
-        except OSError:  # the thread has just ended
+            found += [int(child) for child in (thread / "children").read_text(encoding="ascii").split()]
+        except OSError:  # the thread has
             continue
     return found
 

@@ -46,14 +46,16 @@ def table_failures(table, native):
         if len(remote) != 1:
             yield f"{' '.join(model)}: {len(remote)} remote devices instead of one"
         for device, words in devices.items():
-            yield from _row_failures(f"{' '.join(model)} on {device}", words, expected)
+            # Tensors split over all GPUs ("Meta"): llama.cpp leaves out what it cannot do that way.
+            allowed = ("OK", "SKIP") if device == "Meta" else ("OK",)
+            yield from _row_failures(f"{' '.join(model)} on {device}", words, expected, allowed)
 
 
-def _row_failures(where, words, expected):
+def _row_failures(where, words, expected, allowed):
     if len(words) < len(expected):
         yield f"{where}: it ended here"
     for column, word, native in zip(COLUMNS, words, expected):
-        if word != native and word != "OK":
+        if word != native and word not in allowed:
             yield f"{where}: {column} {word}, natively {native}"
 
 
