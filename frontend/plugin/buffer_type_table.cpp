@@ -7,11 +7,10 @@ namespace virtgpu::frontend {
 
 namespace {
 
-// The functions of both layouts; they differ in where the context is.
 template <typename Layout>
 struct Functions {
     static RemoteDevice& device(ggml_backend_buffer_type_t type) {
-        return *static_cast<RemoteDevice*>(reinterpret_cast<Layout*>(type)->context);
+        return BufferTypeLayout::device<Layout>(type);
     }
 
     static const char* get_name(ggml_backend_buffer_type_t type) {
@@ -44,35 +43,23 @@ struct Functions {
     }
 
     static bool is_host(ggml_backend_buffer_type_t /*type*/) { return false; }
-};
 
-template <typename Layout>
-Layout make(RemoteDevice& device, ggml_backend_dev_t ggml_device) {
-    Layout type{};
-    type.iface.get_name = Functions<Layout>::get_name;
-    type.iface.alloc_buffer = Functions<Layout>::alloc_buffer;
-    type.iface.get_alignment = Functions<Layout>::get_alignment;
-    type.iface.get_max_size = Functions<Layout>::get_max_size;
-    type.iface.get_alloc_size = Functions<Layout>::get_alloc_size;
-    type.iface.is_host = Functions<Layout>::is_host;
-    type.device = ggml_device;
-    type.context = &device;
-    return type;
-}
+    template <typename Interface>
+    static void fill(Interface& iface) {
+        iface.get_name = get_name;
+        iface.alloc_buffer = alloc_buffer;
+        iface.get_alignment = get_alignment;
+        iface.get_max_size = get_max_size;
+        iface.get_alloc_size = get_alloc_size;
+        iface.is_host = is_host;
+    }
+};
 
 }  // namespace
 
 BufferTypeEntry::BufferTypeEntry(PluginAbi abi, RemoteDevice& device,
                                  ggml_backend_dev_t ggml_device) {
-    if (abi == PluginAbi::kVersion2)
-        type_ = make<ggml_backend_buffer_type_v2>(device, ggml_device);
-    else
-        type_ = make<ggml_backend_buffer_type>(device, ggml_device);
-}
-
-ggml_backend_buffer_type_t BufferTypeEntry::get() {
-    return std::visit(
-        [](auto& type) { return reinterpret_cast<ggml_backend_buffer_type_t>(&type); }, type_);
+    make<Functions>(abi, device, ggml_device);
 }
 
 }  // namespace virtgpu::frontend
