@@ -19,7 +19,7 @@ namespace {
 constexpr int MADV_COLLAPSE = 25;
 #endif
 
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
+using wire::kHugePage;
 constexpr uint64_t kSmallPage = 4096;
 
 // Nothing else is served meanwhile, and pings must be answered within half a second.

@@ -89,10 +89,7 @@ Result<void> RemoteStream::optimize(ggml_cgraph& graph,
     const int count = ggml_graph_n_nodes(&graph);
     for (int i = 0; i < count; ++i)
         TRY(order_encoder_.add_node(*ggml_graph_node(&graph, i)));
-    for (int i = 0; i < count; ++i)
-        order_encoder_.set_total_uses(
-            static_cast<size_t>(i),
-            connection_.graph_internals().uses(graph, *ggml_graph_node(&graph, i)));
+    set_uses(order_encoder_, graph);
     return orders_.apply(order_encoder_, graph, parameters,
                          [&](std::span<const std::byte> bytes) { return ask_for_order(bytes); });
 }
@@ -109,7 +106,6 @@ Result<protocol::OptimizeGraphReply> RemoteStream::ask_for_order(
 
 Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
     encoder_.clear();
-    nodes_.clear();
     const int count = ggml_graph_n_nodes(&graph);
     for (int i = 0; i < count; ++i) {
         const ggml_tensor& node = *ggml_graph_node(&graph, i);
@@ -118,11 +114,16 @@ Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
         if (computes_nothing(node.op) && placer_.buffer_of(node) == nullptr)
             continue;
         TRY(encoder_.add_node(node));
-        nodes_.push_back(&node);
     }
-    for (size_t i = 0; i < nodes_.size(); ++i)
-        encoder_.set_total_uses(i, connection_.graph_internals().uses(graph, *nodes_[i]));
+    set_uses(encoder_, graph);
     return {};
+}
+
+void RemoteStream::set_uses(GraphEncoder& encoder, const ggml_cgraph& graph) const {
+    const std::vector<uint32_t>& nodes = encoder.graph().nodes;
+    for (size_t i = 0; i < nodes.size(); ++i)
+        encoder.set_total_uses(
+            i, connection_.graph_internals().uses(graph, *encoder.tensor(nodes[i])));
 }
 
 Result<void> RemoteStream::bring_to_host(const GraphTable::Plan& plan) {

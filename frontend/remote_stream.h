@@ -64,6 +64,8 @@ class RemoteStream {
     bool idle() const { return ring_->idle() && connection_.commands().idle(); }
     wire::Result<ggml_status> wait_or_abort(uint64_t sequence);
     wire::Result<void> encode_graph(ggml_cgraph& graph);
+    // Of the nodes that the encoder was given.
+    void set_uses(GraphEncoder& encoder, const ggml_cgraph& graph) const;
     wire::Result<void> bring_to_host(const GraphTable::Plan& plan);
     template <typename Send>
     wire::Result<void> send_encoded(std::span<const std::byte> bytes, Send send);
@@ -78,7 +80,6 @@ class RemoteStream {
     GraphEncoder order_encoder_{nullptr};
     GraphOrders orders_;
     const bool reorders_graphs_;
-    std::vector<const ggml_tensor*> nodes_;  // those that the encoder was given
     wire::Writer writer_;
     // For graphs larger than the staging area; grows and stays.
     std::unique_ptr<SharedRegion> large_graphs_;

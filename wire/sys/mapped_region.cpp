@@ -17,8 +17,6 @@ class MappedRegion : public Region {
     MappedRegion& operator=(const MappedRegion&) = delete;
 };
 
-constexpr size_t kHugePage = size_t{2} << 20;
-
 // The file's huge pages can be mapped as such only where address and offset end alike, which mmap
 // does not see to by itself.
 void* map_like_the_offset(int file, size_t size, int64_t offset) {

@@ -2,19 +2,10 @@
 from conformance.parts import archs, ops
 from conformance.session import ending, repeated_until_whole
 from conformance.shard import Outcome, Shard
-from harness import generation, image, places
+from harness import generation, image, operations, places
 from harness.guest import Guest
 
 SECONDS = 1800  # for one command, where processors are emulated
-OPS = (  # op and parameters: a guest can be an emulated one
-    ("ADD", r"nr=\[1,1,1,1\]|nf=16"),
-    ("MUL_MAT", r"type_a=(f32|f16|q8_0|q4_K|iq2_xxs),type_b=f32,m=16,n=(1|8|16),k=256,"),
-    ("ROPE", r"type=f32,ne_a=\[128,(32|40),2,1\],.*v=0"),
-    ("SOFT_MAX", r"ne=\[(16,16|32,2),32,1\]"),
-    ("GET_ROWS", r"type=(f32|q4_0|q8_0|i32),n=256,m=80000|n=256,m=5"),
-    ("SET_ROWS", r"type_dst=(f32|q8_0|f16),type_idx=i64"),
-    ("FLASH_ATTN_EXT", r"hsk=64,hsv=64,.*kv=113,nb=3,mask=1,.*type_K=(f16|q8_0)"),
-)
 ARCHS = ("llama", "phi3", "gemma2", "mamba", "qwen3", "deepseek2")
 REQUEST = generation.Request(tokens=48)
 
@@ -28,7 +19,7 @@ def shards(session, quick):
         return Shard("vm", name, lambda: _in_guest(session, folder, name, check))
 
     return [*(shard(op, lambda guest, op=op, parameters=parameters: _check_op(session, guest, op, parameters))
-              for op, parameters in OPS),
+              for op, parameters in operations.SAMPLES),
             shard("architectures", _check_archs), shard("text", lambda guest: _check_text(session, guest))]
 
 
