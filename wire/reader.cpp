@@ -26,6 +26,17 @@ Result<std::string> Reader::string(uint32_t limit) {
     return std::string(reinterpret_cast<const char*>(bytes.data()), length);
 }
 
+Result<std::string> Reader::text(uint32_t limit) {
+    const auto length = TRY(number<uint64_t>());
+    if (length == 0 || length > uint64_t{limit} + 1)
+        return fail(Fault::kPeer, "a string of {} bytes where 1 to {} are allowed", length,
+                    uint64_t{limit} + 1);
+    const auto bytes = TRY(take(padded(length)));
+    if (bytes[length - 1] != std::byte{0})
+        return fail(Fault::kPeer, "a string of {} bytes without its zero", length);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), length - 1);
+}
+
 Result<void> Reader::expect_end() const {
     if (!rest_.empty())
         return fail(Fault::kPeer, "{} bytes too many at the end of a message", rest_.size());

@@ -40,6 +40,8 @@ class Reader {
     // nothing.
     Result<uint32_t> count(uint32_t limit, size_t smallest_element);
     Result<std::string> string(uint32_t limit);
+    // Upstream's strings: their terminating zero is counted and sent.
+    Result<std::string> text(uint32_t limit);
     Result<void> expect_end() const;
 
  private:

@@ -47,6 +47,16 @@ class Writer {
         return {};
     }
 
+    // Upstream's strings: their terminating zero is counted and sent.
+    Result<void> text(std::string_view value, uint32_t limit) {
+        if (value.size() > limit)
+            return fail(Fault::kRefused, "{} characters where at most {} are allowed", value.size(),
+                        limit);
+        number(static_cast<uint64_t>(value.size() + 1));
+        std::memcpy(extend(padded(value.size() + 1)), value.data(), value.size());
+        return {};
+    }
+
  private:
     std::vector<std::byte> bytes_;
 };

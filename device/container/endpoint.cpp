@@ -84,9 +84,9 @@ Result<void> Endpoint::reply(const Header& header, const Reply& fields,
 Result<device::SharedMemory> Endpoint::make_region(uint64_t size) {
     if (regions_.size() == device::kMaxRegions)
         return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
-    if (size > device::kMaxRegionBytes)
+    if (size > protocol::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
-                    device::kMaxRegionBytes);
+                    protocol::kMaxRegionBytes);
     return allocator_.allocate(size);
 }
 

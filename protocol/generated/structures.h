@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ inline constexpr uint32_t kMaxBundleTensors = 32;
 inline constexpr uint32_t kMaxMessageBytes = 16384;
 // Bytes of one level 1 command.
 inline constexpr uint32_t kMaxCommandBytes = 4096;
+// Bytes of one region. Its pages are there before its creation is answered, which takes a fraction of a second for each GiB, and nothing else is served meanwhile.
+inline constexpr uint32_t kMaxRegionBytes = 1073741824;
 
 // Outcome of a level 2 command; a reply other than OK carries a message instead of its fields.
 enum class Status : uint32_t {
@@ -59,6 +62,14 @@ enum class DeviceType : uint32_t {
     kIgpu = 2,  // A GPU that uses the host's memory.
     kAccel = 3,  // An accelerator that works beside the CPU.
     kMeta = 4,  // Several devices behind one.
+};
+
+// enum ggml_status by value, of a graph.
+enum class GraphStatus : int32_t {
+    kAllocFailed = static_cast<int32_t>(-2),  // There is no memory for it.
+    kFailed = static_cast<int32_t>(-1),  // It was not computed.
+    kSuccess = 0,  // It was computed.
+    kAborted = 1,  // The computation was broken off.
 };
 
 // Outcome of OPEN_RING and of the worker's answers.
@@ -208,6 +219,70 @@ struct Name {
     bool operator==(const Name&) const = default;
 };
 
+// A tensor of a FORWARD command: upstream's apir_rpc_tensor.
+struct ForwardTensor {
+    static constexpr size_t kEncodedBytes = 304;
+
+    uint64_t id{};  // The guest's name for it, any but 0.
+    uint32_t type{};  // ggml_type by the guest's number, which no version stands behind.
+    uint32_t padding1{};  // Anything.
+    uint64_t buffer{};  // Handle of the buffer that holds the data; 0 for none.
+    std::array<uint32_t, 4> ne{};  // Elements per dimension.
+    std::array<uint32_t, 4> nb{};  // Stride in bytes per dimension, the lower half.
+    uint32_t op{};  // ggml_op by the guest's number.
+    std::array<int32_t, 16> op_params{};  // Parameters of the operation, as ggml lays them out.
+    int32_t flags{};  // GGML_TENSOR_FLAG_* bits.
+    std::array<uint64_t, 10> source{};  // Ids of its sources; 0 is none.
+    uint64_t view_source{};  // Id of the tensor that it views; 0 is none.
+    uint64_t view_offset{};  // Bytes from the start of the viewed tensor's data.
+    uint64_t data{};  // First byte of the data in the buffer; without a buffer, anything.
+    std::array<uint32_t, 16> name{};  // ggml's name of the tensor: up to 63 bytes, zero-filled.
+    std::array<uint32_t, 2> padding2{};  // Anything.
+
+    bool operator==(const ForwardTensor&) const = default;
+};
+
+// The graph of BACKEND_GRAPH_COMPUTE, at the start of its region. What a tensor refers to comes before it.
+struct ForwardGraph {
+    std::vector<uint64_t> nodes;  // Ids of the nodes, in their order.
+    std::vector<ForwardTensor> tensors;  // All tensors.
+
+    bool operator==(const ForwardGraph&) const = default;
+};
+
+// struct ggml_tensor as it lies in the guest's memory. Its pointers are worth no more than whether they are 0.
+struct GgmlTensor {
+    static constexpr size_t kEncodedBytes = 336;
+
+    uint32_t type{};  // ggml_type by the guest's number.
+    uint32_t padding1{};  // Anything.
+    uint64_t buffer{};  // A pointer.
+    std::array<int64_t, 4> ne{};  // Elements per dimension.
+    std::array<uint64_t, 4> nb{};  // Stride in bytes per dimension.
+    uint32_t op{};  // ggml_op by the guest's number.
+    std::array<int32_t, 16> op_params{};  // Parameters of the operation, as ggml lays them out.
+    int32_t flags{};  // GGML_TENSOR_FLAG_* bits.
+    std::array<uint64_t, 10> source{};  // Pointers.
+    uint64_t view_source{};  // A pointer.
+    uint64_t view_offset{};  // Bytes from the start of the viewed tensor's data.
+    uint64_t data{};  // A pointer.
+    std::array<uint32_t, 16> name{};  // ggml's name of the tensor.
+    uint64_t extra{};  // A pointer.
+    uint64_t padding2{};  // Anything.
+
+    bool operator==(const GgmlTensor&) const = default;
+};
+
+// A node inside a FORWARD command, with what it refers to.
+struct ForwardNode {
+    GgmlTensor tensor;  // The node.
+    std::optional<uint64_t> buffer_word;  // Meant to be the buffer's handle. Upstream's frontend writes an address of its stack, so it says nothing.
+    std::optional<GgmlTensor> view_source;  // What it views.
+    std::vector<GgmlTensor> sources;  // Its sources up to the first that is missing.
+
+    bool operator==(const ForwardNode&) const = default;
+};
+
 // First page of a ring's region; the request bytes and then the reply bytes follow it. Positions count bytes from the ring's start and never wrap; the place in the ring is position modulo capacity.
 struct RingHeader {
     static constexpr size_t kSize = 4096;
@@ -261,7 +336,64 @@ enum class ApirForward : uint32_t {
     kPing = 4099,
 };
 
-// Level 2 commands.
+// Upstream's commands of level 1, in FORWARD.
+enum class ForwardCommand : uint32_t {
+    kDeviceGetDeviceCount = 0,
+    kDeviceGetCount = 1,
+    kDeviceGetName = 2,
+    kDeviceGetDescription = 3,
+    kDeviceGetType = 4,
+    kDeviceGetMemory = 5,
+    kDeviceSupportsOp = 6,
+    kDeviceGetBufferType = 7,
+    kDeviceGetProps = 8,
+    kDeviceBufferFromPtr = 9,
+    kBufferTypeGetName = 10,
+    kBufferTypeGetAlignment = 11,
+    kBufferTypeGetMaxSize = 12,
+    kBufferTypeIsHost = 13,
+    kBufferTypeAllocBuffer = 14,
+    kBufferTypeGetAllocSize = 15,
+    kBufferGetBase = 16,
+    kBufferSetTensor = 17,
+    kBufferGetTensor = 18,
+    kBufferCpyTensor = 19,
+    kBufferClear = 20,
+    kBufferFreeBuffer = 21,
+    kBackendGraphCompute = 22,
+};
+
+
+// Whether a FORWARD id is one of upstream's.
+constexpr bool is_forward_command(uint32_t id) {
+    switch (static_cast<ForwardCommand>(id)) {
+        case ForwardCommand::kDeviceGetDeviceCount:
+        case ForwardCommand::kDeviceGetCount:
+        case ForwardCommand::kDeviceGetName:
+        case ForwardCommand::kDeviceGetDescription:
+        case ForwardCommand::kDeviceGetType:
+        case ForwardCommand::kDeviceGetMemory:
+        case ForwardCommand::kDeviceSupportsOp:
+        case ForwardCommand::kDeviceGetBufferType:
+        case ForwardCommand::kDeviceGetProps:
+        case ForwardCommand::kDeviceBufferFromPtr:
+        case ForwardCommand::kBufferTypeGetName:
+        case ForwardCommand::kBufferTypeGetAlignment:
+        case ForwardCommand::kBufferTypeGetMaxSize:
+        case ForwardCommand::kBufferTypeIsHost:
+        case ForwardCommand::kBufferTypeAllocBuffer:
+        case ForwardCommand::kBufferTypeGetAllocSize:
+        case ForwardCommand::kBufferGetBase:
+        case ForwardCommand::kBufferSetTensor:
+        case ForwardCommand::kBufferGetTensor:
+        case ForwardCommand::kBufferCpyTensor:
+        case ForwardCommand::kBufferClear:
+        case ForwardCommand::kBufferFreeBuffer:
+        case ForwardCommand::kBackendGraphCompute:
+            return true;
+    }
+    return false;
+}// Level 2 commands.
 enum class Command : uint32_t {
     kHello = 1,
     kGetDeviceMemory = 2,
@@ -329,9 +461,11 @@ enum class WorkerMessage : uint32_t {
     kCloseRing = 6,
     kDrain = 7,
     kLogCounters = 8,
+    kForward = 9,
     kContextOpened = 16,
     kRingOpened = 17,
     kContextFailed = 18,
+    kForwarded = 19,
 };
 
 // Exchange level 1 versions.
@@ -400,6 +534,324 @@ struct ApirPingReply {
     ContextState state{};  // State.
 
     bool operator==(const ApirPingReply&) const = default;
+};
+
+// How many devices there are.
+struct ForwardDeviceGetDeviceCountReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    int32_t count{};  // 1.
+
+    bool operator==(const ForwardDeviceGetDeviceCountReply&) const = default;
+};
+
+// The same; the one that upstream's frontend asks.
+struct ForwardDeviceGetCountReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    int32_t count{};  // 1: no other command says which device it means.
+
+    bool operator==(const ForwardDeviceGetCountReply&) const = default;
+};
+
+// ggml's name of the device.
+struct ForwardDeviceGetNameReply {
+    std::string name;  // Name.
+
+    bool operator==(const ForwardDeviceGetNameReply&) const = default;
+};
+
+// What people call the device.
+struct ForwardDeviceGetDescriptionReply {
+    std::string description;  // Description.
+
+    bool operator==(const ForwardDeviceGetDescriptionReply&) const = default;
+};
+
+// Kind of device.
+struct ForwardDeviceGetTypeReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    DeviceType type{};  // GPU where it is a CPU or an accelerator: llama.cpp uses no others of another backend.
+
+    bool operator==(const ForwardDeviceGetTypeReply&) const = default;
+};
+
+// Memory figures.
+struct ForwardDeviceGetMemoryReply {
+    static constexpr size_t kEncodedBytes = 16;
+
+    uint64_t memory_free{};  // Bytes free.
+    uint64_t memory_total{};  // Bytes in all.
+
+    bool operator==(const ForwardDeviceGetMemoryReply&) const = default;
+};
+
+// Can the device compute this node?
+struct ForwardDeviceSupportsOpRequest {
+    ForwardNode node;  // The node.
+
+    bool operator==(const ForwardDeviceSupportsOpRequest&) const = default;
+};
+
+// Can the device compute this node?
+struct ForwardDeviceSupportsOpReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    bool supported{};  // Answer of the device.
+
+    bool operator==(const ForwardDeviceSupportsOpReply&) const = default;
+};
+
+// The device's default buffer type.
+struct ForwardDeviceGetBufferTypeReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer_type{};  // Handle.
+
+    bool operator==(const ForwardDeviceGetBufferTypeReply&) const = default;
+};
+
+// What the device can do. Asked before every allocation: `buffer_from_host_ptr` says which of ids 9 and 14 makes the next buffer.
+struct ForwardDeviceGetPropsReply {
+    static constexpr size_t kEncodedBytes = 20;
+
+    bool async{};  // Never: level 1 has no such calls.
+    bool host_buffer{};  // Never.
+    bool buffer_from_host_ptr{};  // Buffers are regions that the device computes in.
+    bool events{};  // Never.
+    bool mmap_support{};  // Since protocol 0.2.
+
+    bool operator==(const ForwardDeviceGetPropsReply&) const = default;
+};
+
+// Make a buffer out of a region.
+struct ForwardDeviceBufferFromPtrRequest {
+    static constexpr size_t kEncodedBytes = 20;
+
+    uint32_t region{};  // The region.
+    uint64_t size{};  // Bytes of it.
+    uint64_t max_tensor_size{};  // Bytes of the largest tensor.
+
+    bool operator==(const ForwardDeviceBufferFromPtrRequest&) const = default;
+};
+
+// Make a buffer out of a region.
+struct ForwardDeviceBufferFromPtrReply {
+    static constexpr size_t kEncodedBytes = 16;
+
+    uint64_t buffer{};  // Handle.
+    uint64_t buffer_type{};  // Handle of its type.
+
+    bool operator==(const ForwardDeviceBufferFromPtrReply&) const = default;
+};
+
+// ggml's name of a buffer type.
+struct ForwardBufferTypeGetNameRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer_type{};  // Handle.
+
+    bool operator==(const ForwardBufferTypeGetNameRequest&) const = default;
+};
+
+// ggml's name of a buffer type.
+struct ForwardBufferTypeGetNameReply {
+    std::string name;  // Name.
+
+    bool operator==(const ForwardBufferTypeGetNameReply&) const = default;
+};
+
+// Alignment of tensors.
+struct ForwardBufferTypeGetAlignmentRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer_type{};  // Handle.
+
+    bool operator==(const ForwardBufferTypeGetAlignmentRequest&) const = default;
+};
+
+// Alignment of tensors.
+struct ForwardBufferTypeGetAlignmentReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t alignment{};  // Bytes.
+
+    bool operator==(const ForwardBufferTypeGetAlignmentReply&) const = default;
+};
+
+// Largest buffer.
+struct ForwardBufferTypeGetMaxSizeRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer_type{};  // Handle.
+
+    bool operator==(const ForwardBufferTypeGetMaxSizeRequest&) const = default;
+};
+
+// Largest buffer.
+struct ForwardBufferTypeGetMaxSizeReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t max_size{};  // Bytes.
+
+    bool operator==(const ForwardBufferTypeGetMaxSizeReply&) const = default;
+};
+
+// Deprecated by upstream.
+struct ForwardBufferTypeIsHostRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer_type{};  // Handle.
+
+    bool operator==(const ForwardBufferTypeIsHostRequest&) const = default;
+};
+
+// Deprecated by upstream.
+struct ForwardBufferTypeIsHostReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    bool is_host{};  // Never.
+
+    bool operator==(const ForwardBufferTypeIsHostReply&) const = default;
+};
+
+// Allocate a buffer.
+struct ForwardBufferTypeAllocBufferRequest {
+    static constexpr size_t kEncodedBytes = 16;
+
+    uint64_t buffer_type{};  // Handle.
+    uint64_t size{};  // Bytes.
+
+    bool operator==(const ForwardBufferTypeAllocBufferRequest&) const = default;
+};
+
+// Allocate a buffer.
+struct ForwardBufferTypeAllocBufferReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer{};  // Handle. Upstream's frontend does not look for a failure, so there is always one; graphs that use one without memory are ALLOC_FAILED.
+
+    bool operator==(const ForwardBufferTypeAllocBufferReply&) const = default;
+};
+
+// Bytes that the result of a node needs.
+struct ForwardBufferTypeGetAllocSizeRequest {
+    uint64_t buffer_type{};  // Handle.
+    ForwardNode node;  // The node.
+
+    bool operator==(const ForwardBufferTypeGetAllocSizeRequest&) const = default;
+};
+
+// Bytes that the result of a node needs.
+struct ForwardBufferTypeGetAllocSizeReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t size{};  // Bytes.
+
+    bool operator==(const ForwardBufferTypeGetAllocSizeReply&) const = default;
+};
+
+// What the guest is to take for the buffer's address.
+struct ForwardBufferGetBaseRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer{};  // Handle.
+
+    bool operator==(const ForwardBufferGetBaseRequest&) const = default;
+};
+
+// What the guest is to take for the buffer's address.
+struct ForwardBufferGetBaseReply {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t base{};  // No address of the host. Only differences to it come back.
+
+    bool operator==(const ForwardBufferGetBaseReply&) const = default;
+};
+
+// Write bytes of a tensor.
+struct ForwardBufferSetTensorRequest {
+    static constexpr size_t kEncodedBytes = 332;
+
+    uint64_t buffer{};  // Handle.
+    ForwardTensor tensor;  // The tensor.
+    uint32_t region{};  // The bytes, at its start.
+    uint64_t offset{};  // First byte in the tensor's data.
+    uint64_t size{};  // Bytes.
+
+    bool operator==(const ForwardBufferSetTensorRequest&) const = default;
+};
+
+// Read bytes of a tensor.
+struct ForwardBufferGetTensorRequest {
+    static constexpr size_t kEncodedBytes = 332;
+
+    uint64_t buffer{};  // Handle.
+    ForwardTensor tensor;  // The tensor.
+    uint32_t region{};  // Where the bytes go, at its start.
+    uint64_t offset{};  // First byte in the tensor's data.
+    uint64_t size{};  // Bytes.
+
+    bool operator==(const ForwardBufferGetTensorRequest&) const = default;
+};
+
+// Copy a tensor's data into another tensor.
+struct ForwardBufferCpyTensorRequest {
+    static constexpr size_t kEncodedBytes = 616;
+
+    uint64_t buffer{};  // Handle of the destination's.
+    ForwardTensor source;  // From.
+    ForwardTensor destination;  // To.
+
+    bool operator==(const ForwardBufferCpyTensorRequest&) const = default;
+};
+
+// Copy a tensor's data into another tensor.
+struct ForwardBufferCpyTensorReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    bool copied{};  // False: the guest fetches the data and writes it itself.
+
+    bool operator==(const ForwardBufferCpyTensorReply&) const = default;
+};
+
+// Set every byte of a buffer.
+struct ForwardBufferClearRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
+    uint64_t buffer{};  // Handle.
+    uint8_t value{};  // The byte.
+
+    bool operator==(const ForwardBufferClearRequest&) const = default;
+};
+
+// Free a buffer.
+struct ForwardBufferFreeBufferRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint64_t buffer{};  // Handle.
+
+    bool operator==(const ForwardBufferFreeBufferRequest&) const = default;
+};
+
+// Compute a graph.
+struct ForwardBackendGraphComputeRequest {
+    static constexpr size_t kEncodedBytes = 12;
+
+    uint32_t region{};  // Holds a ForwardGraph at its start.
+    uint64_t size{};  // Bytes of that.
+
+    bool operator==(const ForwardBackendGraphComputeRequest&) const = default;
+};
+
+// Compute a graph.
+struct ForwardBackendGraphComputeReply {
+    static constexpr size_t kEncodedBytes = 4;
+
+    GraphStatus status{};  // Outcome.
+
+    bool operator==(const ForwardBackendGraphComputeReply&) const = default;
 };
 
 // First command of a context. Numbers are compared by name, so that both sides may have different ggml versions.
@@ -837,6 +1289,18 @@ struct WorkerCloseRingRequest {
     bool operator==(const WorkerCloseRingRequest&) const = default;
 };
 
+// Device to worker: one of upstream's level 1 commands, to be answered in its reply region.
+struct WorkerForwardRequest {
+    uint32_t context{};  // Number.
+    uint32_t serial{};  // For FORWARDED.
+    uint32_t command{};  // FORWARD id.
+    uint32_t reply{};  // Number of the reply region.
+    uint64_t room{};  // Bytes of regions that the tenant may still make.
+    std::vector<uint32_t> arguments;  // In words.
+
+    bool operator==(const WorkerForwardRequest&) const = default;
+};
+
 // Worker to device: the answer to OPEN_CONTEXT.
 struct WorkerContextOpenedRequest {
     static constexpr size_t kEncodedBytes = 8;
@@ -864,6 +1328,16 @@ struct WorkerContextFailedRequest {
     std::string reason;  // What it did.
 
     bool operator==(const WorkerContextFailedRequest&) const = default;
+};
+
+// Worker to device: a FORWARD was answered.
+struct WorkerForwardedRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint32_t context{};  // Number.
+    uint32_t serial{};  // Of the FORWARD.
+
+    bool operator==(const WorkerForwardedRequest&) const = default;
 };
 
 }  // namespace virtgpu::protocol

@@ -93,6 +93,8 @@ class Protocol:
         self.layouts = [self._layout(name, entry) for name, entry in definition["layouts"].items()]
         self.apir = definition["apir"]
         self.apir_commands = self._commands(definition["apir"]["commands"], "Apir")
+        self.forwards = definition["forwards"]
+        self.forward_commands = self._commands(self.forwards["commands"], "Forward")
         self.commands = self._commands(definition["commands"], "")
         self.containers = definition["container"]
         self.container_messages = self._commands(self.containers["messages"], "Container")
@@ -102,8 +104,8 @@ class Protocol:
     @property
     def message_structs(self) -> list[Struct]:
         """Requests and replies of all levels."""
-        commands = [*self.apir_commands, *self.commands, *self.container_messages,
-                    *self.worker_messages]
+        commands = [*self.apir_commands, *self.forward_commands, *self.commands,
+                    *self.container_messages, *self.worker_messages]
         return [struct for command in commands for struct in (command.request, command.reply)
                 if struct]
 

@@ -17,6 +17,15 @@ void store_number(std::byte* to, T value) {
     std::memcpy(to, &value, sizeof(T));
 }
 
+// Of references, those before the first that is none.
+template <typename References>
+size_t count_leading(const References& references) {
+    size_t count = 0;
+    while (count < references.size() && references[count] != 0)
+        ++count;
+    return count;
+}
+
 [[maybe_unused]] Result<protocol::Status> to_Status(uint32_t value) {
     switch (value) {
         case 0:
@@ -50,6 +59,18 @@ void store_number(std::byte* to, T value) {
             return static_cast<protocol::DeviceType>(value);
         default:
             return fail(Fault::kPeer, "{} is no DeviceType", value);
+    }
+}
+
+[[maybe_unused]] Result<protocol::GraphStatus> to_GraphStatus(int32_t value) {
+    switch (value) {
+        case -2:
+        case -1:
+        case 0:
+        case 1:
+            return static_cast<protocol::GraphStatus>(value);
+        default:
+            return fail(Fault::kPeer, "{} is no GraphStatus", value);
     }
 }
 
@@ -170,6 +191,80 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardTensor& value) {
+    store_number(to + 0, value.id);
+    store_number(to + 8, value.type);
+    store_number(to + 12, value.padding1);
+    store_number(to + 16, value.buffer);
+    std::memcpy(to + 24, value.ne.data(), 16);
+    std::memcpy(to + 40, value.nb.data(), 16);
+    store_number(to + 56, value.op);
+    std::memcpy(to + 60, value.op_params.data(), 64);
+    store_number(to + 124, value.flags);
+    std::memcpy(to + 128, value.source.data(), 80);
+    store_number(to + 208, value.view_source);
+    store_number(to + 216, value.view_offset);
+    store_number(to + 224, value.data);
+    std::memcpy(to + 232, value.name.data(), 64);
+    std::memcpy(to + 296, value.padding2.data(), 8);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardTensor& value) {
+    value.id = load_number<uint64_t>(from + 0);
+    value.type = load_number<uint32_t>(from + 8);
+    value.padding1 = load_number<uint32_t>(from + 12);
+    value.buffer = load_number<uint64_t>(from + 16);
+    std::memcpy(value.ne.data(), from + 24, 16);
+    std::memcpy(value.nb.data(), from + 40, 16);
+    value.op = load_number<uint32_t>(from + 56);
+    std::memcpy(value.op_params.data(), from + 60, 64);
+    value.flags = load_number<int32_t>(from + 124);
+    std::memcpy(value.source.data(), from + 128, 80);
+    value.view_source = load_number<uint64_t>(from + 208);
+    value.view_offset = load_number<uint64_t>(from + 216);
+    value.data = load_number<uint64_t>(from + 224);
+    std::memcpy(value.name.data(), from + 232, 64);
+    std::memcpy(value.padding2.data(), from + 296, 8);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::GgmlTensor& value) {
+    store_number(to + 0, value.type);
+    store_number(to + 4, value.padding1);
+    store_number(to + 8, value.buffer);
+    std::memcpy(to + 16, value.ne.data(), 32);
+    std::memcpy(to + 48, value.nb.data(), 32);
+    store_number(to + 80, value.op);
+    std::memcpy(to + 84, value.op_params.data(), 64);
+    store_number(to + 148, value.flags);
+    std::memcpy(to + 152, value.source.data(), 80);
+    store_number(to + 232, value.view_source);
+    store_number(to + 240, value.view_offset);
+    store_number(to + 248, value.data);
+    std::memcpy(to + 256, value.name.data(), 64);
+    store_number(to + 320, value.extra);
+    store_number(to + 328, value.padding2);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GgmlTensor& value) {
+    value.type = load_number<uint32_t>(from + 0);
+    value.padding1 = load_number<uint32_t>(from + 4);
+    value.buffer = load_number<uint64_t>(from + 8);
+    std::memcpy(value.ne.data(), from + 16, 32);
+    std::memcpy(value.nb.data(), from + 48, 32);
+    value.op = load_number<uint32_t>(from + 80);
+    std::memcpy(value.op_params.data(), from + 84, 64);
+    value.flags = load_number<int32_t>(from + 148);
+    std::memcpy(value.source.data(), from + 152, 80);
+    value.view_source = load_number<uint64_t>(from + 232);
+    value.view_offset = load_number<uint64_t>(from + 240);
+    value.data = load_number<uint64_t>(from + 248);
+    std::memcpy(value.name.data(), from + 256, 64);
+    value.extra = load_number<uint64_t>(from + 320);
+    value.padding2 = load_number<uint64_t>(from + 328);
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirHandshakeRequest& value) {
     store_number(to + 0, value.major);
     store_number(to + 4, value.minor);
@@ -240,6 +335,309 @@ void store_number(std::byte* to, T value) {
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirPingReply& value) {
     value.state = TRY(to_ContextState(load_number<uint32_t>(from + 0)));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetDeviceCountReply& value) {
+    store_number(to + 0, value.count);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetDeviceCountReply& value) {
+    value.count = load_number<int32_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetCountReply& value) {
+    store_number(to + 0, value.count);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetCountReply& value) {
+    value.count = load_number<int32_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetTypeReply& value) {
+    store_number(to + 0, static_cast<uint32_t>(value.type));
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetTypeReply& value) {
+    value.type = TRY(to_DeviceType(load_number<uint32_t>(from + 0)));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetMemoryReply& value) {
+    store_number(to + 0, value.memory_free);
+    store_number(to + 8, value.memory_total);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetMemoryReply& value) {
+    value.memory_free = load_number<uint64_t>(from + 0);
+    value.memory_total = load_number<uint64_t>(from + 8);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceSupportsOpReply& value) {
+    store_number<uint32_t>(to + 0, value.supported);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceSupportsOpReply& value) {
+    value.supported = from[0] != std::byte{0};
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetBufferTypeReply& value) {
+    store_number(to + 0, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetBufferTypeReply& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetPropsReply& value) {
+    store_number<uint32_t>(to + 0, value.async);
+    store_number<uint32_t>(to + 4, value.host_buffer);
+    store_number<uint32_t>(to + 8, value.buffer_from_host_ptr);
+    store_number<uint32_t>(to + 12, value.events);
+    store_number<uint32_t>(to + 16, value.mmap_support);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetPropsReply& value) {
+    value.async = from[0] != std::byte{0};
+    value.host_buffer = from[4] != std::byte{0};
+    value.buffer_from_host_ptr = from[8] != std::byte{0};
+    value.events = from[12] != std::byte{0};
+    value.mmap_support = from[16] != std::byte{0};
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceBufferFromPtrRequest& value) {
+    store_number(to + 0, value.region);
+    store_number(to + 4, value.size);
+    store_number(to + 12, value.max_tensor_size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrRequest& value) {
+    value.region = load_number<uint32_t>(from + 0);
+    value.size = load_number<uint64_t>(from + 4);
+    value.max_tensor_size = load_number<uint64_t>(from + 12);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceBufferFromPtrReply& value) {
+    store_number(to + 0, value.buffer);
+    store_number(to + 8, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrReply& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    value.buffer_type = load_number<uint64_t>(from + 8);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetNameRequest& value) {
+    store_number(to + 0, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetNameRequest& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAlignmentRequest& value) {
+    store_number(to + 0, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentRequest& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAlignmentReply& value) {
+    store_number(to + 0, value.alignment);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentReply& value) {
+    value.alignment = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
+    store_number(to + 0, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetMaxSizeReply& value) {
+    store_number(to + 0, value.max_size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeReply& value) {
+    value.max_size = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeIsHostRequest& value) {
+    store_number(to + 0, value.buffer_type);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeIsHostRequest& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeIsHostReply& value) {
+    store_number<uint32_t>(to + 0, value.is_host);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeIsHostReply& value) {
+    value.is_host = from[0] != std::byte{0};
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeAllocBufferRequest& value) {
+    store_number(to + 0, value.buffer_type);
+    store_number(to + 8, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferRequest& value) {
+    value.buffer_type = load_number<uint64_t>(from + 0);
+    value.size = load_number<uint64_t>(from + 8);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeAllocBufferReply& value) {
+    store_number(to + 0, value.buffer);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferReply& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAllocSizeReply& value) {
+    store_number(to + 0, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAllocSizeReply& value) {
+    value.size = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetBaseRequest& value) {
+    store_number(to + 0, value.buffer);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetBaseRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetBaseReply& value) {
+    store_number(to + 0, value.base);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetBaseReply& value) {
+    value.base = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferSetTensorRequest& value) {
+    store_number(to + 0, value.buffer);
+    store(to + 8, value.tensor);
+    store_number(to + 312, value.region);
+    store_number(to + 316, value.offset);
+    store_number(to + 324, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferSetTensorRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    TRY(load(from + 8, value.tensor));
+    value.region = load_number<uint32_t>(from + 312);
+    value.offset = load_number<uint64_t>(from + 316);
+    value.size = load_number<uint64_t>(from + 324);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetTensorRequest& value) {
+    store_number(to + 0, value.buffer);
+    store(to + 8, value.tensor);
+    store_number(to + 312, value.region);
+    store_number(to + 316, value.offset);
+    store_number(to + 324, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetTensorRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    TRY(load(from + 8, value.tensor));
+    value.region = load_number<uint32_t>(from + 312);
+    value.offset = load_number<uint64_t>(from + 316);
+    value.size = load_number<uint64_t>(from + 324);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferCpyTensorRequest& value) {
+    store_number(to + 0, value.buffer);
+    store(to + 8, value.source);
+    store(to + 312, value.destination);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferCpyTensorRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    TRY(load(from + 8, value.source));
+    TRY(load(from + 312, value.destination));
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferCpyTensorReply& value) {
+    store_number<uint32_t>(to + 0, value.copied);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferCpyTensorReply& value) {
+    value.copied = from[0] != std::byte{0};
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferClearRequest& value) {
+    store_number(to + 0, value.buffer);
+    store_number<uint32_t>(to + 8, value.value);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferClearRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    value.value = load_number<uint8_t>(from + 8);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferFreeBufferRequest& value) {
+    store_number(to + 0, value.buffer);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferFreeBufferRequest& value) {
+    value.buffer = load_number<uint64_t>(from + 0);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBackendGraphComputeRequest& value) {
+    store_number(to + 0, value.region);
+    store_number(to + 4, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBackendGraphComputeRequest& value) {
+    value.region = load_number<uint32_t>(from + 0);
+    value.size = load_number<uint64_t>(from + 4);
+    return {};
+}
+
+[[maybe_unused]] void store(std::byte* to, const protocol::ForwardBackendGraphComputeReply& value) {
+    store_number(to + 0, static_cast<int32_t>(value.status));
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBackendGraphComputeReply& value) {
+    value.status = TRY(to_GraphStatus(load_number<int32_t>(from + 0)));
     return {};
 }
 
@@ -670,6 +1068,17 @@ void store_number(std::byte* to, T value) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::WorkerForwardedRequest& value) {
+    store_number(to + 0, value.context);
+    store_number(to + 4, value.serial);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerForwardedRequest& value) {
+    value.context = load_number<uint32_t>(from + 0);
+    value.serial = load_number<uint32_t>(from + 4);
+    return {};
+}
+
 }  // namespace
 
 Result<void> encode(Writer& writer, const protocol::Handle& value) {
@@ -888,6 +1297,91 @@ Result<protocol::Name> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::ForwardTensor& value) {
+    store(writer.extend(304), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardTensor> decode(Reader& reader) {
+    protocol::ForwardTensor value;
+    TRY(load(TRY(reader.take(304)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardGraph& value) {
+    TRY(writer.count(value.nodes.size(), protocol::kMaxGraphTensors));
+    if (!value.nodes.empty())
+        std::memcpy(writer.extend(value.nodes.size() * 8), value.nodes.data(),
+                    value.nodes.size() * 8);
+    TRY(writer.count(value.tensors.size(), protocol::kMaxGraphTensors));
+    std::byte* tensors_bytes = writer.extend(value.tensors.size() * 304);
+    for (const auto& element : value.tensors) {
+        store(tensors_bytes, element);
+        tensors_bytes += 304;
+    }
+    return {};
+}
+
+template <>
+Result<protocol::ForwardGraph> decode(Reader& reader) {
+    protocol::ForwardGraph value;
+    value.nodes.resize(TRY(reader.count(protocol::kMaxGraphTensors, 8)));
+    const auto nodes_bytes = TRY(reader.take(value.nodes.size() * 8));
+    if (!nodes_bytes.empty())
+        std::memcpy(value.nodes.data(), nodes_bytes.data(), nodes_bytes.size());
+    value.tensors.resize(TRY(reader.count(protocol::kMaxGraphTensors, 304)));
+    const std::byte* tensors_bytes =
+        TRY(reader.take(value.tensors.size() * 304)).data();
+    for (auto& element : value.tensors) {
+        TRY(load(tensors_bytes, element));
+        tensors_bytes += 304;
+    }
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::GgmlTensor& value) {
+    store(writer.extend(336), value);
+    return {};
+}
+
+template <>
+Result<protocol::GgmlTensor> decode(Reader& reader) {
+    protocol::GgmlTensor value;
+    TRY(load(TRY(reader.take(336)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardNode& value) {
+    TRY(encode(writer, value.tensor));
+    if (value.buffer_word.has_value() != (value.tensor.buffer != 0))
+        return fail(Fault::kRefused, "buffer_word does not go with tensor.buffer");
+    if (value.buffer_word)
+        writer.number(*value.buffer_word);
+    if (value.view_source.has_value() != (value.tensor.view_source != 0))
+        return fail(Fault::kRefused, "view_source does not go with tensor.view_source");
+    if (value.view_source)
+        TRY(encode(writer, *value.view_source));
+    if (value.sources.size() != count_leading(value.tensor.source))
+        return fail(Fault::kRefused, "sources do not go with tensor.source");
+    for (const auto& element : value.sources)
+        TRY(encode(writer, element));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardNode> decode(Reader& reader) {
+    protocol::ForwardNode value;
+    value.tensor = TRY(decode<protocol::GgmlTensor>(reader));
+    if (value.tensor.buffer != 0)
+        value.buffer_word = TRY(reader.number<uint64_t>());
+    if (value.tensor.view_source != 0)
+        value.view_source = TRY(decode<protocol::GgmlTensor>(reader));
+    for (size_t left = count_leading(value.tensor.source); left != 0; --left)
+        value.sources.push_back(TRY(decode<protocol::GgmlTensor>(reader)));
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::ApirHandshakeRequest& value) {
     store(writer.extend(8), value);
     return {};
@@ -968,6 +1462,416 @@ Result<void> encode(Writer& writer, const protocol::ApirPingReply& value) {
 template <>
 Result<protocol::ApirPingReply> decode(Reader& reader) {
     protocol::ApirPingReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetDeviceCountReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetDeviceCountReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetDeviceCountReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetCountReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetCountReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetCountReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetNameReply& value) {
+    TRY(writer.text(value.name, protocol::kMaxTextLength));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetNameReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetNameReply value;
+    value.name = TRY(reader.text(protocol::kMaxTextLength));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetDescriptionReply& value) {
+    TRY(writer.text(value.description, protocol::kMaxTextLength));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetDescriptionReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetDescriptionReply value;
+    value.description = TRY(reader.text(protocol::kMaxTextLength));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetTypeReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetTypeReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetTypeReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetMemoryReply& value) {
+    store(writer.extend(16), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetMemoryReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetMemoryReply value;
+    TRY(load(TRY(reader.take(16)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceSupportsOpRequest& value) {
+    TRY(encode(writer, value.node));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceSupportsOpRequest> decode(Reader& reader) {
+    protocol::ForwardDeviceSupportsOpRequest value;
+    value.node = TRY(decode<protocol::ForwardNode>(reader));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceSupportsOpReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceSupportsOpReply> decode(Reader& reader) {
+    protocol::ForwardDeviceSupportsOpReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetBufferTypeReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetBufferTypeReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetBufferTypeReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetPropsReply& value) {
+    store(writer.extend(20), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceGetPropsReply> decode(Reader& reader) {
+    protocol::ForwardDeviceGetPropsReply value;
+    TRY(load(TRY(reader.take(20)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrRequest& value) {
+    store(writer.extend(20), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceBufferFromPtrRequest> decode(Reader& reader) {
+    protocol::ForwardDeviceBufferFromPtrRequest value;
+    TRY(load(TRY(reader.take(20)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrReply& value) {
+    store(writer.extend(16), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardDeviceBufferFromPtrReply> decode(Reader& reader) {
+    protocol::ForwardDeviceBufferFromPtrReply value;
+    TRY(load(TRY(reader.take(16)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetNameRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetNameRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetNameRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetNameReply& value) {
+    TRY(writer.text(value.name, protocol::kMaxTextLength));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetNameReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetNameReply value;
+    value.name = TRY(reader.text(protocol::kMaxTextLength));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmentRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetAlignmentRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetAlignmentRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmentReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetAlignmentReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetAlignmentReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetMaxSizeRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetMaxSizeRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetMaxSizeReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetMaxSizeReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeIsHostRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeIsHostRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeIsHostReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeIsHostReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBufferRequest& value) {
+    store(writer.extend(16), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeAllocBufferRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeAllocBufferRequest value;
+    TRY(load(TRY(reader.take(16)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBufferReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeAllocBufferReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeAllocBufferReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAllocSizeRequest& value) {
+    writer.number(value.buffer_type);
+    TRY(encode(writer, value.node));
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetAllocSizeRequest> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetAllocSizeRequest value;
+    value.buffer_type = TRY(reader.number<uint64_t>());
+    value.node = TRY(decode<protocol::ForwardNode>(reader));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAllocSizeReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferTypeGetAllocSizeReply> decode(Reader& reader) {
+    protocol::ForwardBufferTypeGetAllocSizeReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferGetBaseRequest> decode(Reader& reader) {
+    protocol::ForwardBufferGetBaseRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseReply& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferGetBaseReply> decode(Reader& reader) {
+    protocol::ForwardBufferGetBaseReply value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferSetTensorRequest& value) {
+    store(writer.extend(332), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferSetTensorRequest> decode(Reader& reader) {
+    protocol::ForwardBufferSetTensorRequest value;
+    TRY(load(TRY(reader.take(332)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetTensorRequest& value) {
+    store(writer.extend(332), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferGetTensorRequest> decode(Reader& reader) {
+    protocol::ForwardBufferGetTensorRequest value;
+    TRY(load(TRY(reader.take(332)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorRequest& value) {
+    store(writer.extend(616), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferCpyTensorRequest> decode(Reader& reader) {
+    protocol::ForwardBufferCpyTensorRequest value;
+    TRY(load(TRY(reader.take(616)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferCpyTensorReply> decode(Reader& reader) {
+    protocol::ForwardBufferCpyTensorReply value;
+    TRY(load(TRY(reader.take(4)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferClearRequest& value) {
+    store(writer.extend(12), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferClearRequest> decode(Reader& reader) {
+    protocol::ForwardBufferClearRequest value;
+    TRY(load(TRY(reader.take(12)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBufferFreeBufferRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBufferFreeBufferRequest> decode(Reader& reader) {
+    protocol::ForwardBufferFreeBufferRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBackendGraphComputeRequest& value) {
+    store(writer.extend(12), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBackendGraphComputeRequest> decode(Reader& reader) {
+    protocol::ForwardBackendGraphComputeRequest value;
+    TRY(load(TRY(reader.take(12)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::ForwardBackendGraphComputeReply& value) {
+    store(writer.extend(4), value);
+    return {};
+}
+
+template <>
+Result<protocol::ForwardBackendGraphComputeReply> decode(Reader& reader) {
+    protocol::ForwardBackendGraphComputeReply value;
     TRY(load(TRY(reader.take(4)).data(), value));
     return value;
 }
@@ -1633,6 +2537,34 @@ Result<protocol::WorkerCloseRingRequest> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::WorkerForwardRequest& value) {
+    writer.number(value.context);
+    writer.number(value.serial);
+    writer.number(value.command);
+    writer.number(value.reply);
+    writer.number(value.room);
+    TRY(writer.count(value.arguments.size(), 1024));
+    if (!value.arguments.empty())
+        std::memcpy(writer.extend(value.arguments.size() * 4), value.arguments.data(),
+                    value.arguments.size() * 4);
+    return {};
+}
+
+template <>
+Result<protocol::WorkerForwardRequest> decode(Reader& reader) {
+    protocol::WorkerForwardRequest value;
+    value.context = TRY(reader.number<uint32_t>());
+    value.serial = TRY(reader.number<uint32_t>());
+    value.command = TRY(reader.number<uint32_t>());
+    value.reply = TRY(reader.number<uint32_t>());
+    value.room = TRY(reader.number<uint64_t>());
+    value.arguments.resize(TRY(reader.count(1024, 4)));
+    const auto arguments_bytes = TRY(reader.take(value.arguments.size() * 4));
+    if (!arguments_bytes.empty())
+        std::memcpy(value.arguments.data(), arguments_bytes.data(), arguments_bytes.size());
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::WorkerContextOpenedRequest& value) {
     store(writer.extend(8), value);
     return {};
@@ -1668,6 +2600,18 @@ Result<protocol::WorkerContextFailedRequest> decode(Reader& reader) {
     protocol::WorkerContextFailedRequest value;
     value.context = TRY(reader.number<uint32_t>());
     value.reason = TRY(reader.string(protocol::kMaxTextLength));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::WorkerForwardedRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::WorkerForwardedRequest> decode(Reader& reader) {
+    protocol::WorkerForwardedRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
     return value;
 }
 

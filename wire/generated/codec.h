@@ -21,6 +21,10 @@ Result<void> encode(Writer& writer, const protocol::Feature& value);
 Result<void> encode(Writer& writer, const protocol::DeviceInfo& value);
 Result<void> encode(Writer& writer, const protocol::AllocDependency& value);
 Result<void> encode(Writer& writer, const protocol::Name& value);
+Result<void> encode(Writer& writer, const protocol::ForwardTensor& value);
+Result<void> encode(Writer& writer, const protocol::ForwardGraph& value);
+Result<void> encode(Writer& writer, const protocol::GgmlTensor& value);
+Result<void> encode(Writer& writer, const protocol::ForwardNode& value);
 Result<void> encode(Writer& writer, const protocol::ApirHandshakeRequest& value);
 Result<void> encode(Writer& writer, const protocol::ApirHandshakeReply& value);
 Result<void> encode(Writer& writer, const protocol::ApirOpenRingRequest& value);
@@ -28,6 +32,40 @@ Result<void> encode(Writer& writer, const protocol::ApirOpenRingReply& value);
 Result<void> encode(Writer& writer, const protocol::ApirCloseRingRequest& value);
 Result<void> encode(Writer& writer, const protocol::ApirDoorbellRequest& value);
 Result<void> encode(Writer& writer, const protocol::ApirPingReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetDeviceCountReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetCountReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetNameReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetDescriptionReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetTypeReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetMemoryReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceSupportsOpRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceSupportsOpReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetBufferTypeReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetPropsReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetNameRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetNameReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmentRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmentReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBufferRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBufferReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAllocSizeRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAllocSizeReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferSetTensorRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferGetTensorRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorReply& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferClearRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBufferFreeBufferRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBackendGraphComputeRequest& value);
+Result<void> encode(Writer& writer, const protocol::ForwardBackendGraphComputeReply& value);
 Result<void> encode(Writer& writer, const protocol::HelloRequest& value);
 Result<void> encode(Writer& writer, const protocol::HelloReply& value);
 Result<void> encode(Writer& writer, const protocol::GetDeviceMemoryRequest& value);
@@ -73,9 +111,11 @@ Result<void> encode(Writer& writer, const protocol::WorkerAddRegionRequest& valu
 Result<void> encode(Writer& writer, const protocol::WorkerRemoveRegionRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerOpenRingRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerCloseRingRequest& value);
+Result<void> encode(Writer& writer, const protocol::WorkerForwardRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerContextOpenedRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerRingOpenedRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerContextFailedRequest& value);
+Result<void> encode(Writer& writer, const protocol::WorkerForwardedRequest& value);
 
 // Takes one structure from the reader. Fails with Fault::kPeer.
 template <typename T>
@@ -107,6 +147,14 @@ Result<protocol::AllocDependency> decode(Reader& reader);
 template <>
 Result<protocol::Name> decode(Reader& reader);
 template <>
+Result<protocol::ForwardTensor> decode(Reader& reader);
+template <>
+Result<protocol::ForwardGraph> decode(Reader& reader);
+template <>
+Result<protocol::GgmlTensor> decode(Reader& reader);
+template <>
+Result<protocol::ForwardNode> decode(Reader& reader);
+template <>
 Result<protocol::ApirHandshakeRequest> decode(Reader& reader);
 template <>
 Result<protocol::ApirHandshakeReply> decode(Reader& reader);
@@ -120,6 +168,74 @@ template <>
 Result<protocol::ApirDoorbellRequest> decode(Reader& reader);
 template <>
 Result<protocol::ApirPingReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetDeviceCountReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetCountReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetNameReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetDescriptionReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetTypeReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetMemoryReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceSupportsOpRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceSupportsOpReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetBufferTypeReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceGetPropsReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceBufferFromPtrRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardDeviceBufferFromPtrReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetNameRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetNameReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetAlignmentRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetAlignmentReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetMaxSizeRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetMaxSizeReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeIsHostRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeIsHostReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeAllocBufferRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeAllocBufferReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetAllocSizeRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferTypeGetAllocSizeReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferGetBaseRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferGetBaseReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferSetTensorRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferGetTensorRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferCpyTensorRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferCpyTensorReply> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferClearRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBufferFreeBufferRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBackendGraphComputeRequest> decode(Reader& reader);
+template <>
+Result<protocol::ForwardBackendGraphComputeReply> decode(Reader& reader);
 template <>
 Result<protocol::HelloRequest> decode(Reader& reader);
 template <>
@@ -211,11 +327,15 @@ Result<protocol::WorkerOpenRingRequest> decode(Reader& reader);
 template <>
 Result<protocol::WorkerCloseRingRequest> decode(Reader& reader);
 template <>
+Result<protocol::WorkerForwardRequest> decode(Reader& reader);
+template <>
 Result<protocol::WorkerContextOpenedRequest> decode(Reader& reader);
 template <>
 Result<protocol::WorkerRingOpenedRequest> decode(Reader& reader);
 template <>
 Result<protocol::WorkerContextFailedRequest> decode(Reader& reader);
+template <>
+Result<protocol::WorkerForwardedRequest> decode(Reader& reader);
 
 // Takes a structure that must fill `bytes`.
 template <typename T>

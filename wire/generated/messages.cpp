@@ -52,12 +52,16 @@ Result<WorkerRequest> decode_worker_request(uint32_t id, std::span<const std::by
             return WorkerDrainRequest{};
         case 8:
             return WorkerLogCountersRequest{};
+        case 9:
+            return decode_whole<protocol::WorkerForwardRequest>(fields);
         case 16:
             return decode_whole<protocol::WorkerContextOpenedRequest>(fields);
         case 17:
             return decode_whole<protocol::WorkerRingOpenedRequest>(fields);
         case 18:
             return decode_whole<protocol::WorkerContextFailedRequest>(fields);
+        case 19:
+            return decode_whole<protocol::WorkerForwardedRequest>(fields);
         default:
             return fail(Fault::kPeer, "unknown worker message {}", id);
     }

@@ -46,9 +46,11 @@ using WorkerRequest = std::variant<
     protocol::WorkerCloseRingRequest,
     WorkerDrainRequest,
     WorkerLogCountersRequest,
+    protocol::WorkerForwardRequest,
     protocol::WorkerContextOpenedRequest,
     protocol::WorkerRingOpenedRequest,
-    protocol::WorkerContextFailedRequest>;
+    protocol::WorkerContextFailedRequest,
+    protocol::WorkerForwardedRequest>;
 
 Result<WorkerRequest> decode_worker_request(uint32_t id, std::span<const std::byte> fields);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "device/limits.h"
+#include "protocol/generated/structures.h"
 
 namespace virtgpu::gpu {
 namespace {
@@ -62,8 +63,8 @@ TEST(Resources, ForgetsContextsThatAreGone) {
 }
 
 TEST(Resources, RefusesHostBlobsThatTakeTooLongToMake) {
-    Resources resources(4 * device::kMaxRegionBytes);
-    EXPECT_EQ(resources.add_host_blob(1, device::kMaxRegionBytes + 1).error().fault(),
+    Resources resources(4 * protocol::kMaxRegionBytes);
+    EXPECT_EQ(resources.add_host_blob(1, protocol::kMaxRegionBytes + 1).error().fault(),
               wire::Fault::kRefused);
     EXPECT_EQ(resources.find(1), nullptr);
 }
