@@ -28,6 +28,9 @@ enum class Offer {
 struct CatalogueOptions {
     // Names ("cpu", "vulkan") or paths of libraries. Empty: all that are found.
     std::vector<std::string> backends{};
+    // The function of a library that is given by its path which returns the backend. Empty:
+    // ggml_backend_init, as ggml's own loader has it.
+    std::string registration{};
     // HOST:PORT of ggml-rpc-servers. With any, the backend rpc is one of `backends`.
     std::vector<std::string> rpc_servers{};
     // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.

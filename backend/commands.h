@@ -71,6 +71,9 @@ class Commands : public CommandHandler {
     Result<void> DoDropGraph(const protocol::DropGraphRequest& request) override;
     Result<void> DoAwaitRing(const protocol::AwaitRingRequest& request) override;
 
+    // Fault::kPeer before OPEN_STREAM.
+    Result<Stream*> stream() const;
+
  private:
     // A device for one of the commands after HELLO.
     Result<ggml_backend_dev_t> device(uint32_t position) const;
@@ -80,7 +83,6 @@ class Commands : public CommandHandler {
     Result<ggml_tensor*> build_range(const protocol::TensorData& tensor, uint64_t offset,
                                      uint64_t size, HeldBuffers& buffers);
     Result<wire::BulkData> bulk(const protocol::RegionSpan& span);
-    Result<Stream*> stream() const;
     // The span's bytes, copied out once. Valid until the next.
     Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
 

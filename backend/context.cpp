@@ -46,6 +46,13 @@ void Context::forget_finished() {
     std::erase_if(closing_, [](const auto& executor) { return executor->finished(); });
 }
 
+Result<void> Context::forward(ForwardCall call) {
+    if (!forwards_)
+        forwards_ = TRY(ForwardExecutor::start(session_, threads_));
+    forwards_->submit(std::move(call));
+    return {};
+}
+
 void Context::drain() {
     for (const auto& [ring, executor] : executors_)
         executor->stop(Stop::kWhenEmpty);
@@ -53,6 +60,8 @@ void Context::drain() {
         executor->join();
     for (const auto& executor : closing_)
         executor->join();
+    if (forwards_)
+        forwards_->drain();
 }
 
 void Context::close() {
@@ -60,8 +69,11 @@ void Context::close() {
         executor->stop(Stop::kNow);
     for (const auto& executor : closing_)
         executor->stop(Stop::kNow);
+    if (forwards_)
+        forwards_->stop();
     executors_.clear();
     closing_.clear();
+    forwards_ = nullptr;
 }
 
 ContextSummary Context::summary() const {

@@ -92,13 +92,22 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
     return devices;
 }
 
+std::shared_ptr<Session> Host::make_session(uint32_t number,
+                                            std::shared_ptr<const Regions> regions) {
+    return std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
+                                     guest_polling_, memory_, graph_uids_, trace_.get(), log_);
+}
+
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                             ContextFailed failed) {
-    auto session =
-        std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
-                                  guest_polling_, memory_, graph_uids_, trace_.get(), log_);
-    return std::make_unique<Context>(std::move(session), options_.threads, polling_,
-                                     std::move(failed));
+    return std::make_unique<Context>(make_session(number, std::move(regions)), options_.threads,
+                                     polling_, std::move(failed));
+}
+
+std::unique_ptr<ForwardServer> Host::serve_forwards(uint32_t number,
+                                                    std::shared_ptr<const Regions> regions) {
+    return std::make_unique<ForwardServer>(make_session(number, std::move(regions)),
+                                           options_.threads);
 }
 
 std::string Host::ggml_version() {

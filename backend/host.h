@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/apir/forward_executor.h"
 #include "backend/catalogue.h"
 #include "backend/executor.h"
 #include "backend/export.h"
@@ -50,7 +51,10 @@ class VIRTGPU_EXPORT Context {
                            std::unique_ptr<RingSignals> signals);
     // Returns at once; the executor ends after what its ring holds.
     void close_ring(uint32_t ring);
-    // The same for all rings; then waits for them.
+    // Carries out one of upstream's level 1 commands and answers it. Returns at once. Fault::kSystem
+    // when the system has no thread for it.
+    Result<void> forward(ForwardCall call);
+    // The same for all rings and commands; then waits for them.
     void drain();
     // Stops all rings and waits for what they compute.
     void close();
@@ -68,6 +72,8 @@ class VIRTGPU_EXPORT Context {
     std::map<uint32_t, std::unique_ptr<Executor>> executors_;
     // Closed, perhaps still computing.
     std::vector<std::unique_ptr<Executor>> closing_;
+    // Of a guest with upstream's frontend alone.
+    std::unique_ptr<ForwardExecutor> forwards_;
 };
 
 // One per process, because ggml's registry and its log are. Keeps a reference to the log.
@@ -83,6 +89,10 @@ class VIRTGPU_EXPORT Host {
     // `failed` is called from an executor's thread. The context must not outlive this object.
     std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                           ContextFailed failed);
+    // A context of upstream's level 1 commands alone, in the caller's thread. Must not outlive this
+    // object.
+    std::unique_ptr<ForwardServer> serve_forwards(uint32_t number,
+                                                  std::shared_ptr<const Regions> regions);
 
     // Of the ggml that the library runs with.
     static std::string ggml_version();
@@ -92,6 +102,8 @@ class VIRTGPU_EXPORT Host {
 
  private:
     Host(HostOptions options, wire::Log& log) : options_(std::move(options)), log_(log) {}
+
+    std::shared_ptr<Session> make_session(uint32_t number, std::shared_ptr<const Regions> regions);
 
     HostOptions options_;
     wire::Log& log_;

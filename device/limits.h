@@ -14,6 +14,9 @@ inline constexpr size_t kMaxRingsOfTenant = 1024;
 inline constexpr size_t kMaxRegions = 2048;
 // LOADLIBRARY commands of one context that wait for the worker. A frontend sends one.
 inline constexpr size_t kMaxWaitingLoads = 16;
+// FORWARD commands of one context that the worker has not answered. Upstream's frontend waits for
+// each, so it has one per thread.
+inline constexpr size_t kMaxWaitingForwards = 64;
 // Guest memory blobs cost us their page list only.
 inline constexpr size_t kMaxGuestBlobs = 4096;
 // 16 bytes each: 4 GiB of guest blobs when the guest has no huge pages.

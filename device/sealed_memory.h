@@ -84,6 +84,7 @@ class SealedMemoryAllocator {
     // Rounds up to whole pages. Fault::kRefused over the limit or when the host has no memory left.
     wire::Result<SharedMemory> allocate(uint64_t size);
     uint64_t used() const { return *used_; }
+    uint64_t room() const { return limit_ - *used_; }
 
  private:
     uint64_t limit_;

@@ -43,6 +43,7 @@ class Region {
     std::byte* base() const { return base_; }
 
  private:
+    friend class ReplyPage;
     friend class RingMemory;
 
     Result<void> check(uint64_t offset, uint64_t size) const;

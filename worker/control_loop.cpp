@@ -128,6 +128,23 @@ void ControlLoop::handle(const protocol::WorkerCloseRingRequest& request, Contro
         (*context)->context->close_ring(request.ring);
 }
 
+void ControlLoop::handle(const protocol::WorkerForwardRequest& request, ControlMessage&) {
+    const auto arguments = std::as_bytes(std::span(request.arguments));
+    const auto answered = [this, context = request.context, serial = request.serial] {
+        socket_.forwarded(context, serial);
+    };
+    const auto forwarded = [&]() -> wire::Result<void> {
+        OpenContext* const context = TRY(find(request.context));
+        return context->context->forward({request.command, request.reply, request.room,
+                                          {arguments.begin(), arguments.end()}, answered});
+    }();
+    if (forwarded)
+        return;
+    // The guest would wait for ever.
+    log_.error("context {}: {}", request.context, forwarded.error().message());
+    socket_.context_failed(request.context, forwarded.error().message());
+}
+
 void ControlLoop::handle(const wire::WorkerDrainRequest&, ControlMessage&) {
     log_.info("finishing what {} contexts hold", contexts_.size());
     draining_ = true;

@@ -34,6 +34,7 @@ class ControlLoop {
     void handle(const protocol::WorkerRemoveRegionRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerOpenRingRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerCloseRingRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerForwardRequest& request, ControlMessage& message);
     void handle(const wire::WorkerDrainRequest& request, ControlMessage& message);
     void handle(const wire::WorkerLogCountersRequest& request, ControlMessage& message);
     // What only a worker sends.

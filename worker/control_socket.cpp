@@ -37,6 +37,10 @@ void ControlSocket::ring_opened(uint32_t context, uint32_t ring, protocol::OpenS
          protocol::WorkerRingOpenedRequest{context, ring, status});
 }
 
+void ControlSocket::forwarded(uint32_t context, uint32_t serial) {
+    send(protocol::WorkerMessage::kForwarded, protocol::WorkerForwardedRequest{context, serial});
+}
+
 void ControlSocket::context_failed(uint32_t context, const std::string& reason) {
     send(protocol::WorkerMessage::kContextFailed,
          protocol::WorkerContextFailedRequest{context, reason.substr(0, protocol::kMaxTextLength)});

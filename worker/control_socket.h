@@ -29,6 +29,7 @@ class ControlSocket {
 
     void context_opened(uint32_t context, protocol::OpenStatus status);
     void ring_opened(uint32_t context, uint32_t ring, protocol::OpenStatus status);
+    void forwarded(uint32_t context, uint32_t serial);
     void context_failed(uint32_t context, const std::string& reason);
 
  private:

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "device/apir/reply_page.h"
 #include "device/limits.h"
+#include "wire/forward_failure.h"
 #include "wire/ring_memory.h"
 
 namespace virtgpu::apir {
@@ -22,6 +24,8 @@ constexpr uint32_t kNewestMinor = 2;
 // LOADLIBRARY's return codes.
 constexpr uint32_t kLoaded = 0;
 constexpr uint32_t kCannotOpen = 4;
+// FORWARD's, before LOADLIBRARY.
+constexpr uint32_t kNothingLoaded = 1;
 // What upstream's hosts return for a FORWARD id that they do not know.
 constexpr uint32_t kUnknownForward = protocol::kApirForwardSuccess + 6;
 
@@ -97,6 +101,10 @@ void Context::submit(std::span<const std::byte> command, Done done) {
         return;
     }
     Call call{header->reply_region, std::move(done)};
+    const auto flags = static_cast<uint32_t>(header->flags);
+    if (header->type == static_cast<int32_t>(protocol::ApirType::kForward) &&
+        protocol::is_forward_command(flags))
+        return forward(flags, command.subspan(Header::kSize), std::move(call));
     const auto decoded =
         wire::decode_apir_command(header->type, header->flags, command.subspan(Header::kSize));
     if (decoded)
@@ -226,6 +234,33 @@ void Context::execute(const wire::ApirPingRequest& /*request*/, Call call) {
     finish_forward(call, protocol::ApirPingReply{state_});
 }
 
+void Context::forward(uint32_t command, std::span<const std::byte> arguments, Call call) {
+    if (alive() && phase_ != Phase::kOpen)
+        return finish(call, kNothingLoaded);
+    if (!alive() || forwards_.size() == device::kMaxWaitingForwards)
+        return fail_forward({command, std::move(call)});
+    protocol::WorkerForwardRequest request{worker_number_, next_forward_++,       command,
+                                           call.reply_region, services_.room(), {}};
+    request.arguments.resize(arguments.size() / sizeof(uint32_t));
+    std::memcpy(request.arguments.data(), arguments.data(),
+                request.arguments.size() * sizeof(uint32_t));
+    forwards_.emplace(request.serial, Forward{command, std::move(call)});
+    services_.worker.send(WorkerMessage::kForward, request);
+}
+
+void Context::fail_forward(const Forward& forward) {
+    wire::Writer writer;
+    const bool can_say_so = wire::encode_failure(forward.command, writer).has_value();
+    finish(forward.call, can_say_so ? protocol::kApirForwardSuccess : kUnknownForward,
+           writer.bytes());
+}
+
+void Context::on_forwarded(uint32_t serial) {
+    const auto answered = forwards_.extract(serial);
+    if (!answered.empty() && answered.mapped().call.done)
+        answered.mapped().call.done();
+}
+
 Ring* Context::open_ring(uint32_t number) {
     const auto slot = rings_.find(number);
     if (slot == rings_.end() || slot->second.phase != RingPhase::kOpen)
@@ -276,6 +311,8 @@ void Context::end(ContextState state) {
     state_ = state;
     for (const Call& call : std::exchange(loads_, {}))
         finish(call, kCannotOpen);
+    for (const auto& [serial, forward] : std::exchange(forwards_, {}))
+        fail_forward(forward);
     // Rings stay until they are closed, so that late waiters find them and are woken at once.
     for (auto& [number, slot] : rings_) {
         slot.ring->abandon();

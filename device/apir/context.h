@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ struct ContextServices {
     wire::Log& log;
     Waiter waiter;
     size_t rings_open = 0;
+    // Bytes of the largest region that can still be made.
+    std::function<uint64_t()> room = [] { return UINT64_MAX; };
 };
 
 class Context {
@@ -49,6 +52,7 @@ class Context {
 
     void on_opened(protocol::OpenStatus status);
     void on_ring_opened(uint32_t number, protocol::OpenStatus status);
+    void on_forwarded(uint32_t serial);
     // The worker is gone, or it closed this context. Wakes all who wait.
     void on_lost();
     void on_failed(const std::string& reason);
@@ -57,6 +61,11 @@ class Context {
     struct Call {
         uint32_t reply_region = 0;
         Done done;
+    };
+    // One of upstream's level 1 commands, with the worker.
+    struct Forward {
+        uint32_t command = 0;
+        Call call;
     };
     enum class Phase { kNew, kOpening, kOpen };
     enum class RingPhase { kOpening, kClosing, kOpen };  // closing: its opening is still unanswered
@@ -72,6 +81,10 @@ class Context {
     void execute(const protocol::ApirCloseRingRequest& request, Call call);
     void execute(const protocol::ApirDoorbellRequest& request, Call call);
     void execute(const wire::ApirPingRequest& request, Call call);
+
+    void forward(uint32_t command, std::span<const std::byte> arguments, Call call);
+    // Answers it as well as can be done without the worker.
+    void fail_forward(const Forward& forward);
 
     bool alive() const { return state_ == protocol::ContextState::kAlive; }
     bool may_open(const protocol::ApirOpenRingRequest& request) const;
@@ -94,6 +107,8 @@ class Context {
     std::vector<Call> loads_;  // LOADLIBRARY commands that wait for the worker
     std::map<uint32_t, device::SharedMemory> regions_;
     std::map<uint32_t, RingSlot> rings_;
+    std::map<uint32_t, Forward> forwards_;
+    uint32_t next_forward_ = 0;
 };
 
 }  // namespace virtgpu::apir

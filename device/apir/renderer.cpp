@@ -58,6 +58,10 @@ void Renderer::on_worker_message(const wire::WorkerRequest& message) {
                               if (Context* context = by_worker_number(opened.context))
                                   context->on_ring_opened(opened.ring, opened.status);
                           },
+                          [this](const protocol::WorkerForwardedRequest& forwarded) {
+                              if (Context* context = by_worker_number(forwarded.context))
+                                  context->on_forwarded(forwarded.serial);
+                          },
                           [this](const protocol::WorkerContextFailedRequest& failed) {
                               if (Context* context = by_worker_number(failed.context))
                                   context->on_failed(failed.reason);

@@ -21,6 +21,9 @@ class Renderer : private WorkerListener {
     // Nothing when there is none; valid until it is destroyed.
     Context* find(uint32_t id);
 
+    // How many bytes the largest region has that the tenant can still make.
+    void set_room(std::function<uint64_t()> room) { services_.room = std::move(room); }
+
     // Asks the worker to say in the log what its contexts did so far.
     void log_counters() { worker_.log_counters(); }
     // Asks the worker to finish what it has, and starts no other.

@@ -36,6 +36,7 @@ Result<std::unique_ptr<Endpoint>> Endpoint::create(wire::PacketSocket socket,
     apir::Context* context = TRY(renderer.create_context(kContext, "container"));
     std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(socket), renderer, *context,
                                                     memory_limit, log, std::move(on_closed)));
+    renderer.set_room([self = endpoint.get()] { return self->allocator_.room(); });
     endpoint->watch_ = TRY(loop.watch(endpoint->socket_.number(), device::Interest::kReadable,
                                       [self = endpoint.get()] { self->readable(); }));
     return endpoint;

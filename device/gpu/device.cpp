@@ -26,6 +26,7 @@ Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log, CapsetO
       resources_(window.size()) {
     if (capsets == CapsetOptions::kApirAndVenus)
         capsets_.push_back(protocol::kCapsetVenus);
+    renderer_.set_room([this] { return memory_.largest_gap(); });
 }
 
 Device::~Device() {

@@ -1,5 +1,6 @@
 #include "device/gpu/host_visible_memory.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -23,6 +24,16 @@ Result<void> HostVisibleMemory::check(uint64_t offset, uint64_t size) const {
     if (!clear_after || !clear_before)
         return fail(Fault::kRefused, "{}+{} is in use", offset, size);
     return {};
+}
+
+uint64_t HostVisibleMemory::largest_gap() const {
+    uint64_t largest = 0;
+    uint64_t end = 0;
+    for (const auto& [offset, place] : *places_) {
+        largest = std::max(largest, offset - end);
+        end = offset + place.size;
+    }
+    return std::max(largest, window_.size() - end);
 }
 
 Result<SharedMemory> HostVisibleMemory::claim(uint64_t offset, uint64_t size) {

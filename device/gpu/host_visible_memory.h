@@ -22,6 +22,8 @@ class HostVisibleMemory {
 
     explicit HostVisibleMemory(Window& window) : window_(window) {}
 
+    // Bytes of the largest blob that there is a place for.
+    uint64_t largest_gap() const;
     // Memory for a blob at a place in the window. Fault::kRefused when it cannot lie there, because
     // others do or did until now, or when the host has no memory left.
     wire::Result<device::SharedMemory> claim(uint64_t offset, uint64_t size);

@@ -1,0 +1,13 @@
+// Numbers of operations and types in upstream's commands.
+#pragma once
+
+#include "backend/validate/vocabulary.h"
+
+namespace virtgpu::backend {
+
+// Upstream's frontend sends its ggml's numbers and does not say which ggml that is, so they are
+// taken for the host's. From ggml 0.21 to 0.27 they are the same.
+validate::Result<validate::Vocabulary> forward_vocabulary(
+    const std::shared_ptr<const validate::HostVocabulary>& host);
+
+}  // namespace virtgpu::backend

@@ -1,0 +1,107 @@
+#include "backend/apir/library.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace virtgpu::backend {
+
+namespace {
+
+// Upstream's codes of apir_backend_initialize, which adds this to them.
+constexpr uint32_t kLibraryCodes = 6;
+constexpr uint32_t kCannotOpenGgml = kLibraryCodes + 2;
+constexpr uint32_t kCannotStart = kLibraryCodes + 9;
+// And of the dispatcher, for what it does not know.
+constexpr uint32_t kNoSuchCommand = 6;
+
+// A value of the VMM's, else the variable that stands for it.
+std::string configured(uint32_t context, const apir_callbacks& callbacks, const char* key,
+                       const char* variable) {
+    const char* value =
+        callbacks.get_config == nullptr ? nullptr : callbacks.get_config(context, key);
+    if (value == nullptr || *value == '\0')
+        value = std::getenv(variable);
+    return value == nullptr ? std::string() : value;
+}
+
+Result<CatalogueOptions> catalogue_options(uint32_t context, const apir_callbacks& callbacks) {
+    const std::string path = configured(context, callbacks, "ggml.library.path",
+                                        "APIR_LLAMA_CPP_GGML_LIBRARY_PATH");
+    if (path.empty())
+        return wire::fail(Fault::kRefused,
+                          "cannot open the GGML library: env var "
+                          "'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined. Set it, or the key "
+                          "ggml.library.path, to the path of a ggml backend's library");
+    CatalogueOptions options;
+    options.backends = {path};
+    options.registration = configured(context, callbacks, "ggml.library.reg",
+                                      "APIR_LLAMA_CPP_GGML_LIBRARY_REG");
+    return options;
+}
+
+}  // namespace
+
+Library::Library() : log_(std::getenv("APIR_LLAMA_CPP_LOG_TO_FILE")) {}
+
+Result<Host*> Library::host_for(const CatalogueOptions& options) {
+    auto& host = hosts_[options.backends.front() + '\n' + options.registration];
+    if (!host) {
+        HostOptions host_options;
+        host_options.catalogue = options;
+        host = TRY(Host::create(host_options, log_));
+    }
+    return host.get();
+}
+
+uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
+    const std::lock_guard lock(mutex_);
+    // LOADLIBRARY a second time.
+    if (contexts_.contains(number))
+        return 0;
+    const auto options = catalogue_options(number, callbacks);
+    const auto host = options ? host_for(*options) : tl::unexpected(options.error());
+    if (!host) {
+        log_.error("context {}: {}", number, host.error().message());
+        return kCannotOpenGgml;
+    }
+    auto context = std::make_shared<OpenContext>();
+    context->server =
+        (*host)->serve_forwards(number, std::make_shared<CallbackRegions>(number, callbacks));
+    if (const auto started = context->server->start(); !started) {
+        log_.error("context {}: {}", number, started.error().message());
+        return kCannotStart;
+    }
+    contexts_.emplace(number, std::move(context));
+    return 0;
+}
+
+void Library::deinit(uint32_t context) {
+    std::shared_ptr<OpenContext> ended;  // outside the lock
+    const std::lock_guard lock(mutex_);
+    if (const auto found = contexts_.find(context); found != contexts_.end()) {
+        ended = std::move(found->second);
+        contexts_.erase(found);
+    }
+}
+
+std::shared_ptr<Library::OpenContext> Library::find(uint32_t context) {
+    const std::lock_guard lock(mutex_);
+    const auto found = contexts_.find(context);
+    return found == contexts_.end() ? nullptr : found->second;
+}
+
+Library::Answer Library::dispatch(uint32_t number, uint32_t command,
+                                  std::span<const std::byte> arguments,
+                                  std::span<std::byte> reply) {
+    const auto context = find(number);
+    if (!context)
+        return {kNoSuchCommand, 0};
+    const uint32_t code = context->server->serve({command, arguments}, context->reply);
+    const auto payload = context->reply.bytes();
+    if (payload.size() > reply.size())
+        return {kNoSuchCommand, 0};
+    std::memcpy(reply.data(), payload.data(), payload.size());
+    return {code - protocol::kApirForwardSuccess, payload.size()};
+}
+
+}  // namespace virtgpu::backend
