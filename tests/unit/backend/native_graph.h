@@ -49,6 +49,16 @@ class NativeGraph {
         return static_cast<uint64_t>(static_cast<const std::byte*>(tensor->data) - bytes());
     }
 
+    // What the graph reads and does not compute.
+    std::vector<const ggml_tensor*> leaves() const {
+        std::vector<const ggml_tensor*> leaves;
+        std::copy_if(order_.begin(), order_.end(), std::back_inserter(leaves),
+                     [](const ggml_tensor* tensor) {
+                         return tensor->op == GGML_OP_NONE && tensor->view_src == nullptr;
+                     });
+        return leaves;
+    }
+
     protocol::Graph describe(protocol::Handle buffer) const {
         protocol::Graph described;
         std::map<const ggml_tensor*, uint32_t> references;
