@@ -1,6 +1,5 @@
 #include "backend/catalogue.h"
 
-#include <dlfcn.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -19,8 +18,6 @@ namespace {
 #ifndef VIRTGPU_GGML_BACKEND_DIR
 #define VIRTGPU_GGML_BACKEND_DIR ""
 #endif
-
-constexpr const char* kUsualRegistration = "ggml_backend_init";
 
 std::string folder_of(const CatalogueOptions& options) {
     if (!options.folder.empty())
@@ -45,24 +42,6 @@ ggml_backend_reg_t registered(const std::string& name) {
     return nullptr;
 }
 
-// By another function than the one that ggml's loader calls.
-Result<ggml_backend_reg_t> load_with(const std::string& path, const std::string& registration) {
-    void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr)
-        return wire::fail(Fault::kRefused, "cannot open the GGML library: {}", ::dlerror());
-    using Registration = ggml_backend_reg_t (*)();
-    auto* const function = reinterpret_cast<Registration>(::dlsym(library, registration.c_str()));
-    if (function == nullptr)
-        return wire::fail(Fault::kRefused,
-                          "cannot register the GGML library: '{}' has no function '{}'", path,
-                          registration);
-    ggml_backend_reg_t const backend = function();
-    if (backend == nullptr)
-        return wire::fail(Fault::kRefused, "{} of '{}' returned no backend", registration, path);
-    ggml_backend_register(backend);
-    return backend;
-}
-
 Result<ggml_backend_reg_t> load_file(const std::string& path) {
     ggml_backend_reg_t const backend = ggml_backend_load(path.c_str());
     if (backend == nullptr)
@@ -73,14 +52,11 @@ Result<ggml_backend_reg_t> load_file(const std::string& path) {
     return backend;
 }
 
-Result<ggml_backend_reg_t> load_backend(const std::string& name, const std::string& folder,
-                                        const std::string& registration = {}) {
+Result<ggml_backend_reg_t> load_backend(const std::string& name, const std::string& folder) {
     if (name.find('/') != std::string::npos) {
         if (!std::filesystem::exists(name))
             return wire::fail(Fault::kRefused, "there is no file '{}'", name);
-        return registration.empty() || registration == kUsualRegistration
-                   ? load_file(name)
-                   : load_with(name, registration);
+        return load_file(name);
     }
     if (ggml_backend_reg_t const backend = registered(name); backend != nullptr)
         return backend;
@@ -98,8 +74,10 @@ Result<std::vector<ggml_backend_reg_t>> load_named(const CatalogueOptions& optio
         if (name == "rpc" && options.rpc_servers.empty())
             return wire::fail(Fault::kRefused,
                               "the backend rpc needs servers: add --rpc HOST:PORT,...");
-        backends.push_back(TRY(load_backend(name, folder, options.registration)));
+        backends.push_back(TRY(load_backend(name, folder)));
     }
+    if (options.library.named())
+        backends.push_back(TRY(load_ggml_library(options.library)));
     if (options.rpc_servers.empty())
         return backends;
     ggml_backend_reg_t const rpc = TRY(load_backend("rpc", folder));

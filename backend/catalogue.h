@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/copy_types.h"
+#include "backend/ggml_library.h"
 #include "backend/validate/vocabulary.h"
 #include "protocol/generated/structures.h"
 #include "wire/log.h"
@@ -28,9 +29,8 @@ enum class Offer {
 struct CatalogueOptions {
     // Names ("cpu", "vulkan") or paths of libraries. Empty: all that are found.
     std::vector<std::string> backends{};
-    // The function of a library that is given by its path which returns the backend. Empty:
-    // ggml_backend_init, as ggml's own loader has it.
-    std::string registration{};
+    // One more of `backends`, where it is named.
+    GgmlLibrary library{};
     // HOST:PORT of ggml-rpc-servers. With any, the backend rpc is one of `backends`.
     std::vector<std::string> rpc_servers{};
     // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.

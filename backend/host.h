@@ -51,8 +51,8 @@ class VIRTGPU_EXPORT Context {
                            std::unique_ptr<RingSignals> signals);
     // Returns at once; the executor ends after what its ring holds.
     void close_ring(uint32_t ring);
-    // Carries out one of upstream's level 1 commands and answers it. Returns at once. Fault::kSystem
-    // when the system has no thread for it.
+    // Carries out one of upstream's level 1 commands and answers it. Returns at once.
+    // Fault::kSystem when the system has no thread for it.
     Result<void> forward(ForwardCall call);
     // The same for all rings and commands; then waits for them.
     void drain();

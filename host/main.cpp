@@ -12,7 +12,7 @@
 #include "host/supervisor.h"
 #include "host/worker_program.h"
 #include "protocol/generated/structures.h"
-#include "wire/sys/stderr_log.h"
+#include "wire/sys/program_log.h"
 
 namespace {
 
@@ -96,9 +96,13 @@ int run(const host::Options& options) {
     if (const int status = ask_worker(options, "--check"); status != EXIT_SUCCESS)
         return EXIT_FAILURE;
     raise_descriptor_limit();
-    const auto log = wire::make_stderr_log(options.log_level, kLogPattern);
-    if (const auto served = serve(options, *log); !served) {
-        log->error("{}", served.error().message());
+    const auto log = wire::make_program_log({options.log_level, kLogPattern, options.log_file});
+    if (!log) {
+        wire::print(stderr, "ggml-virtgpu-host: {}\n", log.error().message());
+        return EXIT_FAILURE;
+    }
+    if (const auto served = serve(options, **log); !served) {
+        (*log)->error("{}", served.error().message());
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

@@ -19,6 +19,7 @@ struct Options {
     std::optional<int> connection;  // of a VMM, inherited
     device::TenantOptions tenant;
     std::string log_level = "info";
+    std::string log_file;  // empty: none
 };
 
 // The options, or the exit status where the command line has been answered (--help) or refused; the

@@ -24,8 +24,7 @@ Result<void> encode_failure(uint32_t command, Writer& reply) {
         case ForwardCommand::kDeviceGetDescription:
             return encode(reply, protocol::ForwardDeviceGetDescriptionReply{kGone});
         case ForwardCommand::kDeviceGetType:
-            return encode(reply,
-                          protocol::ForwardDeviceGetTypeReply{protocol::DeviceType::kGpu});
+            return encode(reply, protocol::ForwardDeviceGetTypeReply{protocol::DeviceType::kGpu});
         case ForwardCommand::kDeviceGetMemory:
             return encode(reply, protocol::ForwardDeviceGetMemoryReply{});
         case ForwardCommand::kDeviceSupportsOp:
@@ -46,8 +45,7 @@ Result<void> encode_failure(uint32_t command, Writer& reply) {
         case ForwardCommand::kBufferTypeIsHost:
             return encode(reply, protocol::ForwardBufferTypeIsHostReply{});
         case ForwardCommand::kBufferTypeAllocBuffer:
-            return encode(reply,
-                          protocol::ForwardBufferTypeAllocBufferReply{kBufferWithoutMemory});
+            return encode(reply, protocol::ForwardBufferTypeAllocBufferReply{kBufferWithoutMemory});
         case ForwardCommand::kBufferTypeGetAllocSize:
             return encode(reply, protocol::ForwardBufferTypeGetAllocSizeReply{});
         case ForwardCommand::kBufferGetBase:
@@ -55,8 +53,8 @@ Result<void> encode_failure(uint32_t command, Writer& reply) {
         case ForwardCommand::kBufferCpyTensor:
             return encode(reply, protocol::ForwardBufferCpyTensorReply{});
         case ForwardCommand::kBackendGraphCompute:
-            return encode(reply, protocol::ForwardBackendGraphComputeReply{
-                                     protocol::GraphStatus::kFailed});
+            return encode(
+                reply, protocol::ForwardBackendGraphComputeReply{protocol::GraphStatus::kFailed});
         case ForwardCommand::kBufferSetTensor:
         case ForwardCommand::kBufferGetTensor:
         case ForwardCommand::kBufferClear:

@@ -135,8 +135,11 @@ void ControlLoop::handle(const protocol::WorkerForwardRequest& request, ControlM
     };
     const auto forwarded = [&]() -> wire::Result<void> {
         OpenContext* const context = TRY(find(request.context));
-        return context->context->forward({request.command, request.reply, request.room,
-                                          {arguments.begin(), arguments.end()}, answered});
+        return context->context->forward({request.command,
+                                          request.reply,
+                                          request.room,
+                                          {arguments.begin(), arguments.end()},
+                                          answered});
     }();
     if (forwarded)
         return;

@@ -10,7 +10,7 @@
 #include <exception>
 
 #include "backend/host.h"
-#include "wire/sys/stderr_log.h"
+#include "wire/sys/program_log.h"
 #include "worker/control_loop.h"
 #include "worker/device_table.h"
 
@@ -25,6 +25,7 @@ struct Options {
     bool check = false;
     bool list_devices = false;
     std::string log_level = "info";
+    std::string log_file;
     backend::HostOptions host;
 
     Task task() const {
@@ -45,6 +46,13 @@ void declare_options(CLI::App& app, Options& options) {
     app.add_option("--backend", options.host.catalogue.backends,
                    "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
                    "library; may be given several times. Without: all that are installed");
+    app.add_option("--ggml-library", options.host.catalogue.library.path,
+                   "Path of one more backend's library, registered by the function of the next "
+                   "option");
+    app.add_option("--ggml-library-reg", options.host.catalogue.library.reg,
+                   "Its registration function. Without: ggml_backend_init");
+    app.add_option("--ggml-library-init", options.host.catalogue.library.init,
+                   "A function of it that is called before");
     app.add_option(
         "--rpc", options.host.catalogue.rpc_servers,
         "HOST:PORT of a ggml-rpc-server, for the backend rpc; may be given several times");
@@ -60,6 +68,8 @@ void declare_options(CLI::App& app, Options& options) {
                  "Keep no copies of weights in the layout that a CPU computes fastest with");
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}, CLI::ignore_case));
+    app.add_option("--log-file", options.log_file,
+                   "Append the log to this file too, with debug messages");
     app.add_flag("--check", options.check, "Load what the options say, then end");
     app.add_flag("--list-devices", options.list_devices, "List the devices of the backends");
     app.set_version_flag("--version", version);
@@ -122,9 +132,13 @@ int main(int argc, char** argv) try {
     virtgpu::worker::declare_options(app, options);
     CLI11_PARSE(app, argc, argv);
     // The device process reads these lines and prints them as its own.
-    const auto log =
-        virtgpu::wire::make_stderr_log(options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v");
-    return virtgpu::worker::run(options, *log);
+    const auto log = virtgpu::wire::make_program_log(
+        {options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v", options.log_file});
+    if (!log) {
+        virtgpu::wire::print(stderr, "ggml-virtgpu-worker: {}\n", log.error().message());
+        return EXIT_FAILURE;
+    }
+    return virtgpu::worker::run(options, **log);
 } catch (const std::exception& error) {
     static_cast<void>(std::fprintf(stderr, "ggml-virtgpu-worker: %s\n", error.what()));
     return EXIT_FAILURE;

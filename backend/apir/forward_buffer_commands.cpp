@@ -28,14 +28,13 @@ Result<protocol::ForwardDeviceBufferFromPtrReply> ForwardCommands::DoDeviceBuffe
 Result<protocol::ForwardBufferTypeAllocBufferReply> ForwardCommands::DoBufferTypeAllocBuffer(
     const protocol::ForwardBufferTypeAllocBufferRequest& request) {
     uint64_t size = 0;
-    const bool too_large =
-        __builtin_add_overflow(request.size, padding_.behind_buffers(), &size);
+    const bool too_large = __builtin_add_overflow(request.size, padding_.behind_buffers(), &size);
     const auto allocated = commands_.DoAllocBuffer({kDevice, too_large ? UINT64_MAX : size});
     if (!allocated)
         session_->log().warning("context {}: no buffer of {} bytes: {}", session_->context(),
                                 request.size, allocated.error().message());
-    return protocol::ForwardBufferTypeAllocBufferReply{
-        allocated ? word_of(allocated->buffer) : kBufferWithoutMemory};
+    return protocol::ForwardBufferTypeAllocBufferReply{allocated ? word_of(allocated->buffer)
+                                                                 : kBufferWithoutMemory};
 }
 
 Result<protocol::ForwardBufferGetBaseReply> ForwardCommands::DoBufferGetBase(
@@ -43,8 +42,7 @@ Result<protocol::ForwardBufferGetBaseReply> ForwardCommands::DoBufferGetBase(
     // A quarter of the address space behind each, and none of it the host's.
     constexpr unsigned kShift = 44;
     const protocol::Handle buffer = handle_of(request.buffer);
-    const uint64_t number =
-        request.buffer == kBufferWithoutMemory ? 0 : uint64_t{buffer.index} + 1;
+    const uint64_t number = request.buffer == kBufferWithoutMemory ? 0 : uint64_t{buffer.index} + 1;
     if (number != 0)
         TRY(session_->buffers().find(buffer));
     return protocol::ForwardBufferGetBaseReply{(number + 1) << kShift};

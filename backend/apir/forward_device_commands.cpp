@@ -79,9 +79,8 @@ Result<protocol::ForwardDeviceGetPropsReply> ForwardCommands::DoDeviceGetProps()
     protocol::ForwardDeviceGetPropsReply reply;
     // The guest is about to allocate a buffer and does not say of what size. A region that cannot
     // be made would be its end.
-    reply.buffer_from_host_ptr =
-        Buffer::can_share(device_) && room_ >= kOtherRegions &&
-        room_ - kOtherRegions >= largest_buffer_;
+    reply.buffer_from_host_ptr = Buffer::can_share(device_) && room_ >= kOtherRegions &&
+                                 room_ - kOtherRegions >= largest_buffer_;
     return reply;
 }
 

@@ -24,31 +24,28 @@ std::string configured(uint32_t context, const apir_callbacks& callbacks, const 
     return value == nullptr ? std::string() : value;
 }
 
-Result<CatalogueOptions> catalogue_options(uint32_t context, const apir_callbacks& callbacks) {
-    const std::string path = configured(context, callbacks, "ggml.library.path",
-                                        "APIR_LLAMA_CPP_GGML_LIBRARY_PATH");
-    if (path.empty())
-        return wire::fail(Fault::kRefused,
-                          "cannot open the GGML library: env var "
-                          "'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined. Set it, or the key "
-                          "ggml.library.path, to the path of a ggml backend's library");
-    CatalogueOptions options;
-    options.backends = {path};
-    options.registration = configured(context, callbacks, "ggml.library.reg",
-                                      "APIR_LLAMA_CPP_GGML_LIBRARY_REG");
-    return options;
+GgmlLibrary ggml_library(uint32_t context, const apir_callbacks& callbacks) {
+    const auto value = [&](const char* key, const char* variable) {
+        return configured(context, callbacks, key, variable);
+    };
+    return {value("ggml.library.path", "APIR_LLAMA_CPP_GGML_LIBRARY_PATH"),
+            value("ggml.library.reg", "APIR_LLAMA_CPP_GGML_LIBRARY_REG"),
+            value("ggml.library.init", "APIR_LLAMA_CPP_GGML_LIBRARY_INIT")};
 }
 
 }  // namespace
 
 Library::Library() : log_(std::getenv("APIR_LLAMA_CPP_LOG_TO_FILE")) {}
 
-Result<Host*> Library::host_for(const CatalogueOptions& options) {
-    auto& host = hosts_[options.backends.front() + '\n' + options.registration];
+Result<Host*> Library::host_for(const GgmlLibrary& library) {
+    // Without a path it is not for us to choose among what is installed.
+    if (library.path.empty())
+        return missing_library_path();
+    auto& host = hosts_[library.path + '\n' + library.reg + '\n' + library.init];
     if (!host) {
-        HostOptions host_options;
-        host_options.catalogue = options;
-        host = TRY(Host::create(host_options, log_));
+        HostOptions options;
+        options.catalogue.library = library;
+        host = TRY(Host::create(options, log_));
     }
     return host.get();
 }
@@ -58,8 +55,7 @@ uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
     // LOADLIBRARY a second time.
     if (contexts_.contains(number))
         return 0;
-    const auto options = catalogue_options(number, callbacks);
-    const auto host = options ? host_for(*options) : tl::unexpected(options.error());
+    const auto host = host_for(ggml_library(number, callbacks));
     if (!host) {
         log_.error("context {}: {}", number, host.error().message());
         return kCannotOpenGgml;

@@ -37,12 +37,12 @@ class Library {
         wire::Writer reply;
     };
 
-    Result<Host*> host_for(const CatalogueOptions& options);
+    Result<Host*> host_for(const GgmlLibrary& library);
     std::shared_ptr<OpenContext> find(uint32_t context);
 
     FileLog log_;
     std::mutex mutex_;
-    std::map<std::string, std::unique_ptr<Host>> hosts_;  // by path and registration
+    std::map<std::string, std::unique_ptr<Host>> hosts_;  // by path and functions
     std::map<uint32_t, std::shared_ptr<OpenContext>> contexts_;
 };
 

@@ -24,8 +24,7 @@ struct Bytes {
 
 Result<Bytes> bytes_of(const protocol::Tensor& tensor, const validate::Vocabulary& vocabulary) {
     const uint32_t type = TRY(vocabulary.type(tensor.type));
-    const uint64_t size =
-        TRY(validate::extent(vocabulary.traits(type), tensor.ne, tensor.nb));
+    const uint64_t size = TRY(validate::extent(vocabulary.traits(type), tensor.ne, tensor.nb));
     uint64_t end = 0;
     if (__builtin_add_overflow(tensor.data_offset, size, &end))
         return wire::fail(Fault::kPeer, "a tensor of {} bytes at {}", size, tensor.data_offset);

@@ -16,8 +16,8 @@ uint64_t most_behind_rows(ggml_backend_buffer_type_t type, const validate::HostV
             continue;
         ggml_context* const context = ggml_init(
             {.mem_size = ggml_tensor_overhead(), .mem_buffer = nullptr, .no_alloc = true});
-        const ggml_tensor* const row = ggml_new_tensor_1d(
-            context, static_cast<ggml_type>(number), host.types[number].block_size);
+        const ggml_tensor* const row = ggml_new_tensor_1d(context, static_cast<ggml_type>(number),
+                                                          host.types[number].block_size);
         most = std::max<uint64_t>(most,
                                   ggml_backend_buft_get_alloc_size(type, row) - ggml_nbytes(row));
         ggml_free(context);

@@ -239,7 +239,7 @@ void Context::forward(uint32_t command, std::span<const std::byte> arguments, Ca
         return finish(call, kNothingLoaded);
     if (!alive() || forwards_.size() == device::kMaxWaitingForwards)
         return fail_forward({command, std::move(call)});
-    protocol::WorkerForwardRequest request{worker_number_, next_forward_++,       command,
+    protocol::WorkerForwardRequest request{worker_number_,    next_forward_++,  command,
                                            call.reply_region, services_.room(), {}};
     request.arguments.resize(arguments.size() / sizeof(uint32_t));
     std::memcpy(request.arguments.data(), arguments.data(),

@@ -4,19 +4,26 @@ namespace virtgpu::apir {
 
 std::vector<std::string> worker_command(const WorkerOptions& options) {
     std::vector<std::string> command{options.program};
+    const auto add_text = [&command](const char* name, const std::string& text) {
+        if (!text.empty())
+            command.insert(command.end(), {name, text});
+    };
     for (const std::string& backend : options.backends)
         command.insert(command.end(), {"--backend", backend});
+    add_text("--ggml-library", options.ggml_library);
+    add_text("--ggml-library-reg", options.ggml_library_reg);
+    add_text("--ggml-library-init", options.ggml_library_init);
     for (const std::string& endpoint : options.rpc)
         command.insert(command.end(), {"--rpc", endpoint});
     for (const std::string& device : options.devices)
         command.insert(command.end(), {"--device", device});
     if (options.threads)
         command.insert(command.end(), {"--threads", std::to_string(*options.threads)});
-    if (!options.trace_folder.empty())
-        command.insert(command.end(), {"--trace", options.trace_folder});
+    add_text("--trace", options.trace_folder);
     if (!options.repack)
         command.emplace_back("--no-repack");
-    command.insert(command.end(), {"--log-level", options.log_level});
+    add_text("--log-level", options.log_level);
+    add_text("--log-file", options.log_file);
     return command;
 }
 

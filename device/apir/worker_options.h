@@ -10,12 +10,16 @@ namespace virtgpu::apir {
 struct WorkerOptions {
     std::string program;                // path
     std::vector<std::string> backends;  // names or paths of libraries; empty: all that are found
+    std::string ggml_library;           // path of one more backend's library, and two of its
+    std::string ggml_library_reg;       // functions: the one that registers it
+    std::string ggml_library_init;      // and one that is called before
     std::vector<std::string> rpc;       // HOST:PORT of ggml-rpc-servers
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
     std::string trace_folder;           // empty: nothing is traced
     bool repack = true;                 // compute with copies of weights where that is faster
     std::string log_level = "info";
+    std::string log_file;  // empty: none
 };
 
 // The program and the options, to which the caller adds what the worker is to do.

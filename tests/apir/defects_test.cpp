@@ -101,10 +101,9 @@ TEST_F(DefectsTest, BlobSizesAreFoundOut) {
     EXPECT_EQ(compute(UINT64_MAX), GGML_STATUS_FAILED);
     const auto buffer =
         guest
-            ->call(UpstreamCommand::kBufferFromPtr, Encoder()
-                                                        .number(data.resource)
-                                                        .number(uint64_t{data.size} + 1)
-                                                        .number(uint64_t{1}))
+            ->call(
+                UpstreamCommand::kBufferFromPtr,
+                Encoder().number(data.resource).number(uint64_t{data.size} + 1).number(uint64_t{1}))
             .number<uint64_t>();
     EXPECT_EQ(buffer, UINT64_MAX);
 }
@@ -331,8 +330,8 @@ TEST_F(DefectsTest, ATransferOutsideOfTheTensor) {
         uint64_t offset;
         uint64_t size;
     };
-    for (const Range range : {Range{UINT64_MAX, 8}, {uint64_t{1} << 40, 8}, {0, uint64_t{1} << 40},
-                              {0, UINT64_MAX}})
+    for (const Range range :
+         {Range{UINT64_MAX, 8}, {uint64_t{1} << 40, 8}, {0, uint64_t{1} << 40}, {0, UINT64_MAX}})
         for (const auto command : {UpstreamCommand::kSetTensor, UpstreamCommand::kGetTensor})
             EXPECT_THROW(guest->call(command, Encoder()
                                                   .number(graph->buffer.handle)

@@ -41,8 +41,7 @@ uint32_t word(std::span<const std::byte> command, size_t offset) {
 
 }  // namespace
 
-FakeVirglrenderer::FakeVirglrenderer(const char* library)
-    : library_(::dlopen(library, RTLD_LAZY)) {
+FakeVirglrenderer::FakeVirglrenderer(const char* library) : library_(::dlopen(library, RTLD_LAZY)) {
     if (library_ == nullptr)
         throw std::runtime_error(::dlerror());
     initialize_ = function<Initialize>(library_, "apir_backend_initialize");

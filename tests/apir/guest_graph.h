@@ -54,8 +54,8 @@ inline GuestBuffer allocate_on_host(UpstreamGuest& guest, uint64_t size) {
     buffer.handle =
         guest.call(UpstreamCommand::kAllocBuffer, Encoder().number(guest.buffer_type).number(size))
             .number<uint64_t>();
-    buffer.base =
-        guest.call(UpstreamCommand::kBufferBase, Encoder().number(buffer.handle)).number<uint64_t>();
+    buffer.base = guest.call(UpstreamCommand::kBufferBase, Encoder().number(buffer.handle))
+                      .number<uint64_t>();
     return buffer;
 }
 

@@ -97,8 +97,7 @@ TEST_F(LibraryTest, QuestionsAboutNodes) {
     const ggml_tensor* const view = ggml_graph_node(native.graph, 2);
     EXPECT_TRUE(process->guest->supports_op(view)) << ggml_op_name(view->op);
     EXPECT_FALSE(
-        process->guest
-            ->call(UpstreamCommand::kBufferTypeIsHost, Encoder().number(uint64_t{1}))
+        process->guest->call(UpstreamCommand::kBufferTypeIsHost, Encoder().number(uint64_t{1}))
             .boolean());
 }
 

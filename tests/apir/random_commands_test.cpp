@@ -34,9 +34,9 @@ class Sequence {
     }
     bool seldom() { return below(4) == 0; }
     uint64_t number() {
-        constexpr uint64_t kNumbers[] = {0,       1,          2,         8,
+        constexpr uint64_t kNumbers[] = {0,       1,          2,          8,
                                          4096,    1 << 20,    UINT32_MAX, uint64_t{1} << 32,
-                                         1 << 14, UINT64_MAX, INT64_MAX, uint64_t{1} << 63};
+                                         1 << 14, UINT64_MAX, INT64_MAX,  uint64_t{1} << 63};
         return seldom() ? random_() : kNumbers[below(std::size(kNumbers))];
     }
     uint64_t or_wrong(uint64_t right) { return seldom() ? number() : right; }

@@ -43,8 +43,8 @@ Blob SocketDevice::create_blob(size_t size) {
         std::span((*packet)->bytes).subspan(2 * sizeof(uint32_t)));
     if (!reply || reply->region == 0)
         throw std::runtime_error("no region");
-    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                (*packet)->files[0].number(), 0);
+    void* const memory =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, (*packet)->files[0].number(), 0);
     if (memory == MAP_FAILED)
         throw std::runtime_error("no place for a region");
     return {reply->region, static_cast<std::byte*>(memory), size};

@@ -106,10 +106,9 @@ GuestBuffer UpstreamGuest::allocate(size_t size) {
     GuestBuffer buffer;
     if (wants_zero_copy()) {
         buffer.blob = device_.create_blob(granules(size));
-        Decoder made = call(UpstreamCommand::kBufferFromPtr, Encoder()
-                                                                 .number(buffer.blob->resource)
-                                                                 .number(uint64_t{size})
-                                                                 .number(uint64_t{size}));
+        Decoder made = call(
+            UpstreamCommand::kBufferFromPtr,
+            Encoder().number(buffer.blob->resource).number(uint64_t{size}).number(uint64_t{size}));
         buffer.handle = made.number<uint64_t>();
         buffer.base = reinterpret_cast<uintptr_t>(buffer.blob->memory);
         return buffer;
@@ -203,9 +202,8 @@ int32_t UpstreamGuest::compute(ggml_cgraph* graph, const PlaceOf& place) {
 int32_t UpstreamGuest::compute(std::span<const std::byte> encoded_graph) {
     const Transfer transfer(*this, encoded_graph.size());
     std::memcpy(transfer.blob().memory, encoded_graph.data(), encoded_graph.size());
-    return call(UpstreamCommand::kGraphCompute, Encoder()
-                                                    .number(transfer.blob().resource)
-                                                    .number(uint64_t{encoded_graph.size()}))
+    return call(UpstreamCommand::kGraphCompute,
+                Encoder().number(transfer.blob().resource).number(uint64_t{encoded_graph.size()}))
         .number<int32_t>();
 }
 

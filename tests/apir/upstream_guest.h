@@ -45,8 +45,8 @@ class Aborted : public std::runtime_error {
 
 struct GuestBuffer {
     uint64_t handle = 0;
-    uint64_t base = 0;          // what the host calls it; the blob's address where there is one
-    std::optional<Blob> blob;   // the zero-copy path
+    uint64_t base = 0;         // what the host calls it; the blob's address where there is one
+    std::optional<Blob> blob;  // the zero-copy path
 };
 
 // Where a tensor's data is.

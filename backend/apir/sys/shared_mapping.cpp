@@ -34,9 +34,9 @@ struct Line {
 
     bool read(const std::string& text) {
         constexpr int kFields = 7;
-        return std::sscanf(text.c_str(),
-                           "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64, &begin, &end,
-                           permissions, &offset, &device_major, &device_minor, &inode) == kFields;
+        return std::sscanf(text.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64,
+                           &begin, &end, permissions, &offset, &device_major, &device_minor,
+                           &inode) == kFields;
     }
     bool is_shared_memory() const {
         return permissions[0] == 'r' && permissions[1] == 'w' && permissions[3] == 's';

@@ -91,6 +91,31 @@ TEST(Options, TheSubcommandReadsTheSameFile) {
         std::vector<std::string>{"rpc"});
 }
 
+// The variables and keys of upstream's configuration page.
+TEST(Options, UpstreamsNamesOfTheGgmlLibrary) {
+    const EnvironmentVariable path("APIR_LLAMA_CPP_GGML_LIBRARY_PATH", "/lib/libggml-cuda.so");
+    const ConfigurationText file(
+        "[ggml.library]\nreg = 'ggml_backend_cuda_reg'\ninit = 'prepare'\n");
+    const auto worker = parsed({"--listen", "/b", "--config", file.path()}).tenant.worker;
+    EXPECT_EQ(worker.ggml_library, "/lib/libggml-cuda.so");
+    EXPECT_EQ(worker.ggml_library_reg, "ggml_backend_cuda_reg");
+    EXPECT_EQ(worker.ggml_library_init, "prepare");
+    EXPECT_THAT(apir::worker_command(worker), ::testing::IsSupersetOf({
+                                                  "--ggml-library",
+                                                  "/lib/libggml-cuda.so",
+                                                  "--ggml-library-reg",
+                                                  "--ggml-library-init",
+                                              }));
+}
+
+TEST(Options, UpstreamsNamesOfLogFiles) {
+    const EnvironmentVariable host("VIRGL_APIR_LOG_TO_FILE", "/log/apir");
+    const EnvironmentVariable worker("APIR_LLAMA_CPP_LOG_TO_FILE", "/log/ggml");
+    const auto options = parsed({"--listen", "/b"});
+    EXPECT_EQ(options.log_file, "/log/apir");
+    EXPECT_EQ(options.tenant.worker.log_file, "/log/ggml");
+}
+
 // What is printed when the options are refused.
 std::string complaint(const std::vector<std::string>& words) {
     ::testing::internal::CaptureStderr();

@@ -97,6 +97,33 @@ def test_the_rpc_backend_needs_servers(tmp_path):
     assert "--rpc" in answer.stderr
 
 
+def test_log_files_get_debug_messages(tmp_path):
+    """Both logs, the host's and the worker's, beside what goes to the terminal."""
+    environment = os.environ | {"VIRGL_APIR_LOG_TO_FILE": str(tmp_path / "apir.log"),
+                                "APIR_LLAMA_CPP_LOG_TO_FILE": str(tmp_path / "ggml.log")}
+    program = processes.start([places.host_program(), "--backend", "cpu", "--listen", tmp_path / "container"],
+                              tmp_path / "log", environment=environment)
+    processes.wait_until((tmp_path / "container").exists, 20, "the host's socket")
+    connect(tmp_path / "container", socket.SOCK_SEQPACKET).close()
+    processes.wait_until(lambda: "a client connected" in (tmp_path / "apir.log").read_text(), 20, "the host's log")
+    assert "a client connected" in (tmp_path / "log").read_text()
+    assert "debug worker: ggml:" in (tmp_path / "ggml.log").read_text()  # of the check before it listens
+    assert " debug" not in (tmp_path / "log").read_text()
+    processes.end(program)
+
+
+def test_a_log_file_that_cannot_be_written_is_named(tmp_path):
+    answer = run("--listen", str(tmp_path / "container"), "--backend", "cpu", "--log-file", str(tmp_path))
+    assert answer.returncode == 1
+    assert str(tmp_path) in answer.stderr and "log file" in answer.stderr
+
+
+def test_a_missing_ggml_library_is_told_in_upstreams_words(tmp_path):
+    answer = run("--listen", str(tmp_path / "container"), "--ggml-library-reg", "ggml_backend_cpu_reg")
+    assert answer.returncode == 1
+    assert "cannot open the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined" in answer.stderr
+
+
 def test_a_busy_socket_says_what_to_do(host, tmp_path):
     answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "cpu")
     assert answer.returncode == 1

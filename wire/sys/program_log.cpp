@@ -1,5 +1,6 @@
-#include "wire/sys/stderr_log.h"
+#include "wire/sys/program_log.h"
 
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -23,10 +24,18 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 
 class SpdlogLog : public Log {
  public:
-    SpdlogLog(const std::string& level, const std::string& pattern)
-        : logger_("stderr", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-        logger_.set_level(spdlog::level::from_str(level));
-        logger_.set_pattern(pattern);
+    // Throws spdlog_ex.
+    explicit SpdlogLog(const LogSettings& settings) : logger_("program") {
+        auto terminal = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+        terminal->set_level(spdlog::level::from_str(settings.level));
+        logger_.set_level(terminal->level());
+        logger_.sinks().push_back(std::move(terminal));
+        if (!settings.file.empty()) {
+            logger_.sinks().push_back(
+                std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file));
+            logger_.set_level(spdlog::level::debug);
+        }
+        logger_.set_pattern(settings.pattern);
         logger_.flush_on(spdlog::level::debug);
     }
 
@@ -41,8 +50,10 @@ class SpdlogLog : public Log {
 
 }  // namespace
 
-std::unique_ptr<Log> make_stderr_log(const std::string& level, const std::string& pattern) {
-    return std::make_unique<SpdlogLog>(level, pattern);
+Result<std::unique_ptr<Log>> make_program_log(const LogSettings& settings) try {
+    return std::make_unique<SpdlogLog>(settings);
+} catch (const spdlog::spdlog_ex& error) {
+    return fail(Fault::kRefused, "{}; name a log file that can be written", error.what());
 }
 
 }  // namespace virtgpu::wire

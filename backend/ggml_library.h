@@ -1,0 +1,27 @@
+// A ggml backend by the path of its library and the names of its functions, as upstream's
+// configuration keys give them.
+#pragma once
+
+#include <ggml-backend.h>
+
+#include <string>
+
+#include "wire/result.h"
+
+namespace virtgpu::backend {
+
+struct GgmlLibrary {
+    std::string path{};  // ggml.library.path
+    std::string reg{};   // ggml.library.reg; empty: ggml_backend_init
+    std::string init{};  // ggml.library.init: called first, without arguments; empty: nothing
+    bool named() const { return !path.empty() || !reg.empty() || !init.empty(); }
+};
+
+// Registers the backend with ggml. The library stays loaded, as ggml's own do. Fault::kRefused with
+// upstream's message and what to do.
+wire::Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library);
+
+// Upstream's message where the path is missing.
+tl::unexpected<wire::Error> missing_library_path();
+
+}  // namespace virtgpu::backend
