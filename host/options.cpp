@@ -1,17 +1,20 @@
 #include "host/options.h"
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
+#include "host/configuration_file.h"
+#include "host/option_table.h"
 #include "host/size.h"
 #include "host/worker_program.h"
 
 namespace virtgpu::host {
 
-namespace {
+using wire::Fault;
+using wire::Result;
 
-// ggml's own limit (GGML_MAX_N_THREADS), which the worker refuses to exceed.
-constexpr int kMaxThreads = 512;
+namespace {
 
 constexpr const char* kExamples = R"(
 A VM (QEMU 11.1 or newer; start this program first):
@@ -30,109 +33,145 @@ A container (or any program of this machine):
       -e GGML_VIRTGPU_SOCKET=/run/vgpu.sock ...
 )";
 
-struct CommandLine {
-    std::string worker;
-    std::string window;
-    int connection = -1;
-    bool print_capabilities = false;
-    bool print_version = false;
+// The options of one application or subcommand, by the key of their rows.
+class DeclaredOptions {
+ public:
+    DeclaredOptions(CLI::App& app, const std::vector<OptionRow>& table, bool devices,
+                    Draft& draft) {
+        for (const OptionRow& row : table)
+            if (!devices || row.with_devices)
+                options_.emplace(row.names, row.declare(app, row, draft));
+    }
+
+    // Null where the row is not declared.
+    CLI::Option* find(const OptionRow& row) const {
+        const auto found = options_.find(row.names);
+        return found == options_.end() ? nullptr : found->second;
+    }
+
+    bool given(const OptionRow& row) const {
+        const CLI::Option* const option = find(row);
+        return option != nullptr && option->count() > 0;
+    }
+
+ private:
+    std::map<std::string_view, CLI::Option*> options_;
 };
 
-void add_worker_options(CLI::App& app, apir::WorkerOptions& worker, CommandLine& line) {
-    app.add_option("--backend", worker.backends,
-                   "ggml backend to compute with: cpu, vulkan, cuda, hip, rpc, ... or a library's "
-                   "path; repeatable; default: all that are installed")
-        ->type_name("NAME|PATH")
-        ->allow_extra_args(false);
-    app.add_option("--rpc", worker.rpc,
-                   "ggml-rpc-servers to compute on, through the backend rpc, which this implies")
-        ->type_name("HOST:PORT,...")
-        ->delimiter(',')
-        ->allow_extra_args(false);
-    app.add_option("--device", worker.devices,
-                   "Device to offer, by the name that `devices` prints; repeatable")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
-    app.add_option("--threads", worker.threads, "Threads of a CPU backend")
-        ->type_name("N")
-        ->check(CLI::Range(1, kMaxThreads));
-    app.add_flag("--no-repack{false}", worker.repack,
-                 "Keep no copies of weights in the layout that a CPU computes fastest with: "
-                 "less memory, slower");
-    app.add_option("--worker", line.worker, "Program that computes")->type_name("PATH");
+// `source` is for the message: where the words come from.
+Result<void> set(CLI::Option& option, const std::vector<std::string>& words,
+                 const std::string& source) try {
+    option.add_result(words);
+    option.run_callback();
+    return {};
+} catch (const CLI::Error& error) {
+    return wire::fail(Fault::kRefused, "{}: {}", source, error.what());
 }
 
-void add_options(CLI::App& app, Options& options, CommandLine& line) {
-    app.add_option("--socket-path", options.listen.machines, "Listen for VMMs (vhost-user) here")
-        ->type_name("PATH");
-    app.add_option("--fd", line.connection, "Serve the VMM that is connected to this descriptor")
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--listen", options.listen.containers, "Listen for containers here")
-        ->type_name("PATH");
-    add_worker_options(app, options.tenant.worker, line);
-    app.add_option("--window", line.window,
-                   "Memory that a guest can share with the host, a power of two such as 16G; "
-                   "default: half of this machine's memory, at most 64G")
-        ->type_name("SIZE");
-    app.add_option("--trace", options.tenant.worker.trace_folder,
-                   "Write when each request was carried out into this folder, 150 bytes each, "
-                   "without a limit; see tools/trace")
-        ->type_name("FOLDER")
-        ->check(CLI::ExistingDirectory);
-    app.add_option("--log-level", options.log_level, "debug, info, warning or error")
-        ->capture_default_str()
-        ->take_last()
-        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-    app.add_flag("--print-capabilities", line.print_capabilities,
-                 "Print what this vhost-user program can do, as JSON");
-    app.add_flag("--version", line.print_version, "Print the versions of all parts");
-    app.footer(kExamples);
+// True when the environment sets it. A variable that is empty counts as one that is not there,
+// but for those whose presence counts.
+Result<bool> set_from_environment(const OptionRow& row, CLI::Option& option) {
+    for (const std::string& variable : variables_of(row)) {
+        const char* const text = std::getenv(variable.c_str());
+        if (text == nullptr || (*text == '\0' && !row.presence))
+            continue;
+        TRY(set(option, {row.presence ? "true" : text}, variable));
+        return true;
+    }
+    return false;
 }
 
-wire::Result<void> complete(Options& options, const CommandLine& line) {
-    if (line.connection >= 0)
-        options.connection = line.connection;
-    const bool listens = !options.listen.machines.empty() || !options.listen.containers.empty();
-    if (options.task == Task::kServe && listens == options.connection.has_value())
-        return fail(wire::Fault::kRefused,
-                    "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
-    options.tenant.window_size = line.window.empty()
-                                     ? default_window_size()
-                                     : TRY(check_window_size(TRY(parse_size(line.window))));
-    options.tenant.worker.log_level = options.log_level;
-    if (std::getenv("VIRGL_ROUTE_VENUS_TO_APIR") != nullptr)
-        options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;
-    if (options.task != Task::kPrintCapabilities)
-        options.tenant.worker.program = TRY(find_worker(line.worker));
+Result<void> check_keys(const Configuration& configuration, const std::vector<OptionRow>& table,
+                        const std::string& path) {
+    for (const auto& [key, value] : configuration) {
+        const bool known = std::any_of(table.begin(), table.end(),
+                                       [&](const OptionRow& row) { return row.key == key; });
+        if (known)
+            continue;
+        std::vector<std::string> keys;
+        for (const OptionRow& row : table)
+            if (!row.key.empty())
+                keys.emplace_back(row.key);
+        return wire::fail(Fault::kRefused, "{}:{}: there is no key {}; there are: {}", path,
+                          value.line, key, wire::join(keys));
+    }
     return {};
 }
 
-Task task_of(const CommandLine& line, bool list_devices) {
+Result<void> set_from_file(const OptionRow& row, CLI::Option& option,
+                           const Configuration& configuration, const std::string& path) {
+    const auto found = configuration.find(std::string(row.key));
+    if (found == configuration.end())
+        return {};
+    return set(option, found->second.words,
+               wire::format("{}:{}: {}", path, found->second.line, row.key));
+}
+
+// What the command line leaves open is set by the environment, and what that leaves open by the
+// file. The row of --config is the table's first, so that the file is known in time.
+Result<void> fill_in(const std::vector<OptionRow>& table, const DeclaredOptions& app,
+                     const DeclaredOptions& devices, const Draft& draft) {
+    std::optional<Configuration> configuration;
+    for (const OptionRow& row : table) {
+        const bool open = !app.given(row) && !devices.given(row);
+        if (open && !TRY(set_from_environment(row, *app.find(row))) && configuration)
+            TRY(set_from_file(row, *app.find(row), *configuration, draft.configuration_file));
+        if (!configuration && !draft.configuration_file.empty()) {
+            configuration = TRY(read_configuration(draft.configuration_file));
+            TRY(check_keys(*configuration, table, draft.configuration_file));
+        }
+    }
+    return {};
+}
+
+Result<void> complete(Draft& draft) {
+    Options& options = draft.options;
+    if (draft.connection >= 0)
+        options.connection = draft.connection;
+    const bool listens = !options.listen.machines.empty() || !options.listen.containers.empty();
+    if (options.task == Task::kServe && listens == options.connection.has_value())
+        return wire::fail(Fault::kRefused,
+                          "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
+    options.tenant.window_size = draft.window.empty()
+                                     ? default_window_size()
+                                     : TRY(check_window_size(TRY(parse_size(draft.window))));
+    options.tenant.worker.log_level = options.log_level;
+    if (draft.route_venus)
+        options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;
+    if (options.task != Task::kPrintCapabilities)
+        options.tenant.worker.program = TRY(find_worker(draft.worker));
+    return {};
+}
+
+Task task_of(const Draft& draft, bool list_devices) {
     if (list_devices)
         return Task::kListDevices;
-    if (line.print_capabilities)
+    if (draft.print_capabilities)
         return Task::kPrintCapabilities;
-    return line.print_version ? Task::kPrintVersion : Task::kServe;
+    return draft.print_version ? Task::kPrintVersion : Task::kServe;
 }
 
 }  // namespace
 
 std::variant<Options, int> parse_options(int argc, char** argv) {
-    Options options;
-    CommandLine line;
+    Draft draft;
     CLI::App app("Lets VMs and containers compute on this machine's ggml backends.",
                  "ggml-virtgpu-host");
-    add_options(app, options, line);
+    const std::vector<OptionRow> table = option_table();
+    const DeclaredOptions of_app(app, table, false, draft);
+    app.footer(kExamples);
     CLI::App* devices = app.add_subcommand("devices", "List what this machine offers");
-    add_worker_options(*devices, options.tenant.worker, line);
+    const DeclaredOptions of_devices(*devices, table, true, draft);
     CLI11_PARSE(app, argc, argv);
-    options.task = task_of(line, devices->parsed());
-    if (const auto completed = complete(options, line); !completed) {
-        wire::print(stderr, "ggml-virtgpu-host: {}\n", completed.error().message());
+    draft.options.task = task_of(draft, devices->parsed());
+    auto ready = fill_in(table, of_app, of_devices, draft);
+    if (ready)
+        ready = complete(draft);
+    if (!ready) {
+        wire::print(stderr, "ggml-virtgpu-host: {}\n", ready.error().message());
         return 1;
     }
-    return options;
+    return draft.options;
 }
 
 }  // namespace virtgpu::host

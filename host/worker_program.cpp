@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -27,9 +26,6 @@ bool is_program(const std::filesystem::path& path) {
 Result<std::string> find_worker(const std::string& named) {
     if (!named.empty())
         return named;
-    const char* from_environment = std::getenv("GGML_VIRTGPU_WORKER");
-    if (from_environment != nullptr && *from_environment != '\0')
-        return std::string(from_environment);
     std::error_code error;
     const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
     for (const std::filesystem::path& candidate :

@@ -8,9 +8,8 @@
 
 namespace virtgpu::host {
 
-// `named` if it is not empty, else $GGML_VIRTGPU_WORKER, else the program next to this one, in the
-// build's worker folder or in the installation's libexec folder. Fault::kRefused when there is
-// none.
+// `named` if it is not empty, else the program next to this one, in the build's worker folder or in
+// the installation's libexec folder. Fault::kRefused when there is none.
 wire::Result<std::string> find_worker(const std::string& named);
 
 // Runs the worker with one more argument (--check, --list-devices, --version) on our terminal;

@@ -1,10 +1,15 @@
 #include "host/options.h"
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
+#include <gmock/gmock.h>
+
+#include "tests/unit/host/configuration_text.h"
+#include "tests/unit/host/environment_variable.h"
 
 namespace virtgpu::host {
 namespace {
+
+using test::ConfigurationText;
+using test::EnvironmentVariable;
 
 std::variant<Options, int> parse(std::vector<std::string> words) {
     words.insert(words.begin(), "ggml-virtgpu-host");
@@ -34,10 +39,79 @@ TEST(Options, RpcServersAreListed) {
 }
 
 TEST(Options, TheVenusCapsetIsOfferedOnRequest) {
-    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApir);
-    ASSERT_EQ(::setenv("VIRGL_ROUTE_VENUS_TO_APIR", "", 1), 0);
-    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.capsets, gpu::CapsetOptions::kApirAndVenus);
-    ::unsetenv("VIRGL_ROUTE_VENUS_TO_APIR");
+    const auto capsets = [](const std::vector<std::string>& more) {
+        std::vector<std::string> words{"--socket-path", "/a"};
+        words.insert(words.end(), more.begin(), more.end());
+        return parsed(words).tenant.capsets;
+    };
+    EXPECT_EQ(capsets({}), gpu::CapsetOptions::kApir);
+    EXPECT_EQ(capsets({"--route-venus-to-apir"}), gpu::CapsetOptions::kApirAndVenus);
+    const EnvironmentVariable variable("VIRGL_ROUTE_VENUS_TO_APIR", "");
+    EXPECT_EQ(capsets({}), gpu::CapsetOptions::kApirAndVenus) << "its presence counts";
+}
+
+TEST(Options, TheCommandLineGoesBeforeTheEnvironmentAndThatBeforeTheFile) {
+    const ConfigurationText file("[compute]\nthreads = 3\n[log]\nlevel = 'warning'\n");
+    const std::vector<std::string> words{"--socket-path", "/a", "--config", file.path()};
+    EXPECT_EQ(parsed(words).tenant.worker.threads, 3);
+    const EnvironmentVariable variable("GGML_VIRTGPU_HOST_THREADS", "4");
+    EXPECT_EQ(parsed(words).tenant.worker.threads, 4);
+    auto more = words;
+    more.insert(more.end(), {"--threads", "5"});
+    EXPECT_EQ(parsed(more).tenant.worker.threads, 5);
+    EXPECT_EQ(parsed(more).log_level, "warning");
+}
+
+TEST(Options, TheEnvironmentNamesTheFile) {
+    const ConfigurationText file("listen.machines = '/vm'");
+    const EnvironmentVariable variable("GGML_VIRTGPU_HOST_CONFIG", file.path());
+    EXPECT_EQ(parsed({}).listen.machines, "/vm");
+}
+
+TEST(Options, AnEmptyVariableIsNone) {
+    const EnvironmentVariable variable("GGML_VIRTGPU_HOST_THREADS", "");
+    EXPECT_EQ(parsed({"--socket-path", "/a"}).tenant.worker.threads, std::nullopt);
+}
+
+TEST(Options, ListsComeFromAnywhere) {
+    const ConfigurationText file("compute.backend = ['cpu', 'vulkan']\ncompute.repack = false");
+    const EnvironmentVariable variable("GGML_VIRTGPU_HOST_DEVICE", "CPU,Vulkan0");
+    const auto worker = parsed({"--listen", "/b", "--config", file.path()}).tenant.worker;
+    EXPECT_EQ(worker.backends, (std::vector<std::string>{"cpu", "vulkan"}));
+    EXPECT_EQ(worker.devices, (std::vector<std::string>{"CPU", "Vulkan0"}));
+    EXPECT_FALSE(worker.repack);
+}
+
+TEST(Options, TheSubcommandReadsTheSameFile) {
+    const ConfigurationText file("compute.backend = 'cpu'");
+    EXPECT_EQ(parsed({"devices", "--config", file.path()}).tenant.worker.backends,
+              std::vector<std::string>{"cpu"});
+    EXPECT_EQ(
+        parsed({"--config", file.path(), "devices", "--backend", "rpc"}).tenant.worker.backends,
+        std::vector<std::string>{"rpc"});
+}
+
+// What is printed when the options are refused.
+std::string complaint(const std::vector<std::string>& words) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_TRUE(refused(words));
+    return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Options, AWrongValueIsToldWithItsPlace) {
+    const ConfigurationText file("\n\ncompute.threads = 0");
+    EXPECT_THAT(complaint({"--socket-path", "/a", "--config", file.path()}),
+                ::testing::HasSubstr(file.path() + ":3: compute.threads: "));
+    const EnvironmentVariable variable("GGML_VIRTGPU_HOST_THREADS", "many");
+    EXPECT_THAT(complaint({"--socket-path", "/a"}),
+                ::testing::HasSubstr("GGML_VIRTGPU_HOST_THREADS: "));
+}
+
+TEST(Options, AnUnknownKeyIsToldWithThoseThereAre) {
+    const ConfigurationText file("compute.thread = 2");
+    EXPECT_THAT(complaint({"--socket-path", "/a", "--config", file.path()}),
+                ::testing::AllOf(::testing::HasSubstr(":1: there is no key compute.thread"),
+                                 ::testing::HasSubstr("compute.threads")));
 }
 
 TEST(Options, Serving) {

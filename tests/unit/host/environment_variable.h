@@ -1,0 +1,23 @@
+// An environment variable for as long as this object lives.
+#pragma once
+
+#include <stdlib.h>
+
+#include <string>
+
+namespace virtgpu::host::test {
+
+class EnvironmentVariable {
+ public:
+    EnvironmentVariable(std::string name, const std::string& value) : name_(std::move(name)) {
+        ::setenv(name_.c_str(), value.c_str(), 1);
+    }
+    ~EnvironmentVariable() { ::unsetenv(name_.c_str()); }
+    EnvironmentVariable(const EnvironmentVariable&) = delete;
+    EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+    std::string name_;
+};
+
+}  // namespace virtgpu::host::test
