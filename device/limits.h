@@ -6,12 +6,18 @@
 
 namespace virtgpu::device {
 
-// A context is a guest process. Each may cost the worker a thread and some megabytes.
-inline constexpr size_t kMaxContexts = 128;
+// What the operator decides.
+struct TenantLimits {
+    // A context is a guest process. Each may cost the worker a thread and some megabytes.
+    size_t contexts = 128;
+    // A few descriptors each; regions are meant to be few and large.
+    size_t regions = 2048;
+    // Bytes of one ring's requests that wait.
+    uint64_t queue_bytes = uint64_t{16} << 20;
+};
+
 // Two eventfds and a worker thread each.
 inline constexpr size_t kMaxRingsOfTenant = 1024;
-// A few descriptors each; regions are meant to be few and large.
-inline constexpr size_t kMaxRegions = 2048;
 // Bytes of one region. Its pages are there before its creation is answered, which takes a fraction
 // of a second for each GiB, and nothing else is served meanwhile: pings must be answered within
 // half a second.

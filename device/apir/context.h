@@ -10,6 +10,7 @@
 
 #include "device/apir/ring.h"
 #include "device/apir/worker_supply.h"
+#include "device/limits.h"
 #include "device/sealed_memory.h"
 
 namespace virtgpu::apir {
@@ -19,8 +20,9 @@ struct ContextServices {
     WorkerSupply& worker;
     EventLoop& loop;
     wire::Log& log;
+    const device::TenantLimits& limits;
     Waiter waiter;
-    size_t rings_open = 0;
+    size_t& rings_open;
 };
 
 class Context {

@@ -16,6 +16,18 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
         command.insert(command.end(), {"--trace", options.trace_folder});
     if (!options.repack)
         command.emplace_back("--no-repack");
+    if (options.memory != 0)
+        command.insert(command.end(), {"--memory", std::to_string(options.memory)});
+    const WorkerOptions usual;
+    if (options.buffers != usual.buffers)
+        command.insert(command.end(), {"--max-buffers", std::to_string(options.buffers)});
+    if (options.graph_tensors != usual.graph_tensors)
+        command.insert(command.end(),
+                       {"--max-graph-tensors", std::to_string(options.graph_tensors)});
+    if (options.graph_seconds != usual.graph_seconds)
+        command.insert(command.end(), {"--graph-seconds", std::to_string(options.graph_seconds)});
+    if (!options.sandboxed)
+        command.insert(command.end(), {"--sandbox", "no"});
     command.insert(command.end(), {"--log-level", options.log_level});
     return command;
 }
