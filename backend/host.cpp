@@ -96,8 +96,12 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
     return devices;
 }
 
-std::vector<std::string> Host::loaded_backends() {
+std::vector<std::string> Host::loaded_backends() const {
     std::vector<std::string> names;
+    // A ggml-rpc-server is a backend that is not registered.
+    for (uint32_t i = 0; i < catalogue_->size(); ++i)
+        names.emplace_back(
+            ggml_backend_reg_name(ggml_backend_dev_backend_reg(*catalogue_->device(i))));
     for (size_t i = 0; i < ggml_backend_reg_count(); ++i)
         if (ggml_backend_reg_dev_count(ggml_backend_reg_get(i)) > 0)
             names.emplace_back(ggml_backend_reg_name(ggml_backend_reg_get(i)));

@@ -83,8 +83,8 @@ class VIRTGPU_EXPORT Host {
     Host& operator=(const Host&) = delete;
 
     std::vector<protocol::DeviceInfo> devices() const;
-    // ggml's names of the loaded backends that have devices, offered or not.
-    static std::vector<std::string> loaded_backends();
+    // ggml's names of the backends that have devices, offered or not, and may come twice.
+    std::vector<std::string> loaded_backends() const;
     // `failed` is called from an executor's thread. The context must not outlive this object.
     std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                           ContextFailed failed);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <list>
+#include <optional>
 
 #include "device/child_process.h"
 #include "wire/writer.h"
@@ -20,8 +21,9 @@ namespace {
 constexpr int kControlDescriptor = 3;
 constexpr std::chrono::milliseconds kAtOnce(0);
 
+// Kept until the other end is closed, or what it has not read yet would be lost.
 struct Launched {
-    ChildProcess process;
+    std::optional<ChildProcess> process;
     PacketSocket handle;
 };
 
@@ -41,31 +43,35 @@ class Launcher {
     bool serve_once() {
         std::vector<pollfd> entries{{requests_.number(), POLLIN, 0}};
         for (const Launched& one : launched_) {
-            entries.push_back({one.process.end_descriptor(), POLLIN, 0});
+            entries.push_back({one.process ? one.process->end_descriptor() : -1, POLLIN, 0});
             entries.push_back({one.handle.number(), POLLIN, 0});
         }
         if (::poll(entries.data(), entries.size(), -1) < 0)
             return errno == EINTR;
         auto entry = entries.begin() + 1;
         std::erase_if(launched_, [&entry](Launched& one) {
-            const bool ended = (entry++)->revents != 0;
-            const bool unwanted = (entry++)->revents != 0;
-            if (unwanted)
-                one.process.send_signal(SIGKILL);
-            return (ended || unwanted) && report_end(one);
+            if ((entry++)->revents != 0)
+                report_end(one);
+            return (entry++)->revents != 0 && !take_order(one);
         });
         return entries.front().revents == 0 || serve_request();
     }
 
-    static bool report_end(Launched& one) {
-        const auto end = one.process.wait(std::chrono::milliseconds(-1));
-        if (!end)
-            return false;
+    static void report_end(Launched& one) {
+        const auto end = one.process->wait(std::chrono::milliseconds(-1));
+        one.process.reset();
         wire::Writer writer;
-        writer.number(static_cast<int32_t>(end->exit_code));
-        writer.number(static_cast<int32_t>(end->signal));
+        writer.number(static_cast<int32_t>(end ? end->exit_code : 0));
+        writer.number(static_cast<int32_t>(end ? end->signal : SIGKILL));
         static_cast<void>(one.handle.send(writer.bytes(), {}, kAtOnce));
-        return true;
+    }
+
+    // False when the process is nobody's any more: then it is killed.
+    static bool take_order(Launched& one) {
+        const auto packet = one.handle.receive(kAtOnce);
+        if (packet && *packet && one.process)
+            one.process->send_signal(SIGKILL);
+        return packet.has_value();
     }
 
     bool serve_request() {

@@ -123,7 +123,7 @@ wire::Result<std::unique_ptr<backend::Host>> load(const Options& options,
         sandbox::confine_loading(loading_rules(host_options.catalogue, host_options.trace_folder)));
     auto host = TRY(backend::Host::create(host_options, log));
     const uint64_t memory = host_options.limits.memory_bytes;
-    TRY(sandbox::confine_computing(profile_of(backend::Host::loaded_backends()),
+    TRY(sandbox::confine_computing(profile_of(host->loaded_backends()),
                                    memory == 0 ? 0 : memory + kMemoryBesideBuffers, state));
     log.info("sandbox: {}", state.describe());
     return host;

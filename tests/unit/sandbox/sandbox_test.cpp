@@ -164,7 +164,7 @@ TEST(WorkerSandbox, TheFilterHoldsForThreadsThatWereThereBefore) {
 TEST(WorkerSandbox, ADriverReachesItsFilesAndNoOthers) {
     const auto folder = std::filesystem::path(::testing::TempDir()) / "virtgpu-sandbox-cache";
     std::filesystem::create_directories(folder);
-    const LoadingRules rules{.files = {.readable = {"/usr"}, .writable = {folder.string()}},
+    const LoadingRules rules{.files = {.readable = {"/usr"}, .writable = {folder.string()}, .ports = {}},
                              .network = false};
     const auto create = [](const std::filesystem::path& path) {
         return error_of(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
