@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 
 #include "backend/buffer.h"
 #include "backend/ggml_vocabulary.h"
@@ -18,13 +19,6 @@ namespace {
 #ifndef VIRTGPU_GGML_BACKEND_DIR
 #define VIRTGPU_GGML_BACKEND_DIR ""
 #endif
-
-std::string folder_of(const CatalogueOptions& options) {
-    if (!options.folder.empty())
-        return options.folder;
-    const char* const variable = std::getenv("GGML_VIRTGPU_BACKEND_DIR");
-    return variable == nullptr ? VIRTGPU_GGML_BACKEND_DIR : variable;
-}
 
 std::string text(const char* value, size_t limit = protocol::kMaxTextLength) {
     return value == nullptr ? std::string() : std::string(value).substr(0, limit);
@@ -147,6 +141,11 @@ Result<std::vector<ggml_backend_dev_t>> named(const std::vector<ggml_backend_dev
     return chosen;
 }
 
+bool is_remote(ggml_backend_dev_t device) {
+    return std::string_view(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)))
+        .starts_with("RPC");
+}
+
 // What the backend's list says, as far as a guest can take it.
 std::vector<protocol::Feature> features_of(ggml_backend_dev_t device) {
     auto* const list =
@@ -164,9 +163,16 @@ std::vector<protocol::Feature> features_of(ggml_backend_dev_t device) {
 
 }  // namespace
 
+std::string library_folder(const CatalogueOptions& options) {
+    if (!options.folder.empty())
+        return options.folder;
+    const char* const variable = std::getenv("GGML_VIRTGPU_BACKEND_DIR");
+    return variable == nullptr ? VIRTGPU_GGML_BACKEND_DIR : variable;
+}
+
 Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& options,
                                                    wire::Log& log) {
-    const std::string folder = folder_of(options);
+    const std::string folder = library_folder(options);
     auto backends = TRY(load_named(options, folder));
     const bool all = backends.empty();
     if (all)
@@ -189,6 +195,12 @@ Result<std::unique_ptr<Catalogue>> Catalogue::load(const CatalogueOptions& optio
     auto catalogue = std::make_unique<Catalogue>();
     for (ggml_backend_dev_t const device : devices)
         catalogue->copy_types_.push_back(options.repack ? CopyTypes::of(device) : CopyTypes());
+    // ggml-rpc closes a server's connection with its last buffer and makes another for the next,
+    // which a sandboxed process cannot.
+    for (ggml_backend_dev_t const device : devices)
+        if (is_remote(device))
+            catalogue->connections_.emplace_back(
+                ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(device), 1));
     catalogue->devices_ = std::move(devices);
     catalogue->vocabulary_ = read_ggml_vocabulary();
     return catalogue;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/copy_types.h"
+#include "backend/export.h"
 #include "backend/ggml_library.h"
 #include "backend/validate/vocabulary.h"
 #include "protocol/generated/structures.h"
@@ -43,6 +44,9 @@ struct CatalogueOptions {
     bool repack = true;
 };
 
+// Where the libraries of the backends that `options` name are looked for.
+VIRTGPU_EXPORT std::string library_folder(const CatalogueOptions& options);
+
 // Thread safe once made.
 class Catalogue {
  public:
@@ -65,7 +69,12 @@ class Catalogue {
     }
 
  private:
+    struct FreeBuffer {
+        void operator()(ggml_backend_buffer_t buffer) const { ggml_backend_buffer_free(buffer); }
+    };
+
     std::vector<ggml_backend_dev_t> devices_;
+    std::vector<std::unique_ptr<ggml_backend_buffer, FreeBuffer>> connections_;
     std::vector<CopyTypes> copy_types_;  // of each device
     std::shared_ptr<const validate::HostVocabulary> vocabulary_;
 };

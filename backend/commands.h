@@ -77,6 +77,8 @@ class Commands : public CommandHandler {
  private:
     // A device for one of the commands after HELLO.
     Result<ggml_backend_dev_t> device(uint32_t position) const;
+    // What a guest is told of a device; positions are the catalogue's.
+    protocol::DeviceInfo describe(uint32_t position) const;
     // A node description, rebuilt without data. Valid until the next.
     Result<ggml_tensor*> build_node(const std::vector<protocol::GraphTensor>& tensors);
     // A tensor of which bytes offset+size are to be read or written. Valid until the next.

@@ -27,13 +27,21 @@ Result<protocol::HelloReply> Commands::DoHello(const protocol::HelloRequest& req
     reply.host = VIRTGPU_VERSION;
     reply.ggml = ggml_version();
     for (uint32_t i = 0; i < session_->catalogue().size(); ++i)
-        reply.devices.push_back(session_->catalogue().describe(i));
+        reply.devices.push_back(describe(i));
     reply.polling = static_cast<uint32_t>(session_->guest_polling().count());
     reply.max_graphs = session_->limits().graphs;
     reply.max_tensors = session_->limits().graph_tensors;
     reply.clock = static_cast<uint64_t>(
         std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
     return reply;
+}
+
+protocol::DeviceInfo Commands::describe(uint32_t position) const {
+    protocol::DeviceInfo info = session_->catalogue().describe(position);
+    const auto memory = session_->memory_of(*session_->catalogue().device(position));
+    info.memory_free = memory.memory_free;
+    info.memory_total = memory.memory_total;
+    return info;
 }
 
 Result<ggml_backend_dev_t> Commands::device(uint32_t position) const {
@@ -43,10 +51,7 @@ Result<ggml_backend_dev_t> Commands::device(uint32_t position) const {
 
 Result<protocol::GetDeviceMemoryReply> Commands::DoGetDeviceMemory(
     const protocol::GetDeviceMemoryRequest& request) {
-    size_t free = 0;
-    size_t total = 0;
-    ggml_backend_dev_memory(TRY(device(request.device)), &free, &total);
-    return protocol::GetDeviceMemoryReply{free, total};
+    return session_->memory_of(TRY(device(request.device)));
 }
 
 Result<ggml_tensor*> Commands::build_node(const std::vector<protocol::GraphTensor>& tensors) {

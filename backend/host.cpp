@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <string_view>
-#include <thread>
 
+#include "backend/sys/processors.h"
 #include "ggml_private/plugin_abi_version.h"
 
 namespace virtgpu::backend {
@@ -30,9 +30,11 @@ void log_from_ggml(ggml_log_level level, const char* text, void* log) {
 }
 
 int threads_or_all(int threads) {
-    return threads > 0 ? threads
-                       : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    return threads > 0 ? threads : static_cast<int>(usable_processors());
 }
+
+// A CPU looks whether to stop at every node; a node may take long.
+constexpr std::chrono::milliseconds kTimeToStop(5000);
 
 // Several times what sleeping and waking costs, which is 50 us and more.
 constexpr std::chrono::microseconds kGuestPolling(500);
@@ -46,8 +48,7 @@ bool can_poll(int threads, const std::vector<protocol::DeviceInfo>& devices) {
         std::any_of(devices.begin(), devices.end(), [](const protocol::DeviceInfo& device) {
             return device.type == protocol::DeviceType::kCpu;
         });
-    return std::thread::hardware_concurrency() >
-           (computes_here ? static_cast<unsigned>(threads) : 1U);
+    return usable_processors() > (computes_here ? static_cast<unsigned>(threads) : 1U);
 }
 
 // Bytes that all contexts together may hold. Each buffer is compared with its own device as well.
@@ -73,6 +74,8 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
+    host->watchdog_ = std::make_unique<Watchdog>(host->options_.limits.graph_time, kTimeToStop,
+                                                 host->options_.hung);
     host->options_.threads = threads_or_all(host->options_.threads);
     if (can_poll(host->options_.threads, host->devices())) {
         host->guest_polling_ = kGuestPolling;
@@ -94,8 +97,23 @@ std::vector<protocol::DeviceInfo> Host::devices() const {
 
 std::shared_ptr<Session> Host::make_session(uint32_t number,
                                             std::shared_ptr<const Regions> regions) {
-    return std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
-                                     guest_polling_, memory_, graph_uids_, trace_.get(), log_);
+    auto session =
+        std::make_shared<Session>(number, *catalogue_, std::move(regions), options_.limits,
+                                  guest_polling_, memory_, graph_uids_, trace_.get(), log_);
+    session->set_watchdog(watchdog_.get());
+    return session;
+}
+
+std::vector<std::string> Host::loaded_backends() const {
+    std::vector<std::string> names;
+    // A ggml-rpc-server is a backend that is not registered.
+    for (uint32_t i = 0; i < catalogue_->size(); ++i)
+        names.emplace_back(
+            ggml_backend_reg_name(ggml_backend_dev_backend_reg(*catalogue_->device(i))));
+    for (size_t i = 0; i < ggml_backend_reg_count(); ++i)
+        if (ggml_backend_reg_dev_count(ggml_backend_reg_get(i)) > 0)
+            names.emplace_back(ggml_backend_reg_name(ggml_backend_reg_get(i)));
+    return names;
 }
 
 std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,

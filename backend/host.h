@@ -23,6 +23,9 @@ struct HostOptions {
     int threads = 0;  // per stream of a CPU backend; 0: one per processor
     Limits limits;
     std::string trace_folder;  // empty: nothing is traced
+    // A graph of this context does not end, and stopping it did not help. Called from a thread of
+    // its own; the process should end.
+    Watchdog::Hung hung = [](uint32_t) {};
 };
 
 // What a context did, for its last line in the log.
@@ -86,6 +89,8 @@ class VIRTGPU_EXPORT Host {
     Host& operator=(const Host&) = delete;
 
     std::vector<protocol::DeviceInfo> devices() const;
+    // ggml's names of the backends that have devices, offered or not, and may come twice.
+    std::vector<std::string> loaded_backends() const;
     // `failed` is called from an executor's thread. The context must not outlive this object.
     std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                           ContextFailed failed);
@@ -111,6 +116,7 @@ class VIRTGPU_EXPORT Host {
     std::unique_ptr<Catalogue> catalogue_;
     std::shared_ptr<MemoryAccount> memory_;
     std::shared_ptr<GraphUids> graph_uids_ = std::make_shared<GraphUids>(0);
+    std::unique_ptr<Watchdog> watchdog_;
     Polling polling_;                             // of the rings
     std::chrono::microseconds guest_polling_{0};  // that guests are allowed
 };

@@ -20,6 +20,9 @@ class MemoryAccount {
     wire::Result<void> take_spare(uint64_t bytes) { return take_below(limit_ - limit_ / 4, bytes); }
     void give_back(uint64_t bytes) { held_ -= bytes; }
 
+    uint64_t limit() const { return limit_; }
+    uint64_t left() const { return limit_ - std::min(limit_, held_.load()); }
+
     // From how many bytes on an allocation may ask for huge pages: each such splits a mapping of
     // the process, of which Linux allows 65,530, and guests can allocate until the limit.
     uint64_t smallest_huge() const { return std::max(kHugePage, limit_ / kMostHuge); }

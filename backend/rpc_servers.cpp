@@ -4,14 +4,14 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <future>
+#include <csignal>
 #include <memory>
-#include <thread>
 
 namespace virtgpu::backend {
 
@@ -60,13 +60,19 @@ Result<void> check_listens(const std::string& endpoint) {
                       endpoint);
 }
 
-// ggml asks without a limit of its own.
-ggml_backend_reg_t add_within_time(AddServer add, const std::string& endpoint) {
-    std::packaged_task<ggml_backend_reg_t()> task(
-        [add, endpoint] { return add(endpoint.c_str()); });
-    auto answer = task.get_future();
-    std::thread(std::move(task)).detach();
-    return answer.wait_for(kAnswerTime) == std::future_status::ready ? answer.get() : nullptr;
+// ggml asks without a limit of time, and aborts the program where it does not understand the
+// answer. So a child asks first.
+bool answers(AddServer add, const std::string& endpoint) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::signal(SIGALRM, SIG_DFL);
+        ::alarm(static_cast<unsigned>(kAnswerTime.count()));
+        ggml_backend_reg_t const server = add(endpoint.c_str());
+        ::_exit(server != nullptr && ggml_backend_reg_dev_count(server) > 0 ? 0 : 1);
+    }
+    int status = 0;
+    return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
 }
 
 }  // namespace
@@ -92,11 +98,13 @@ Result<ggml_backend_reg_t> add_rpc_server(ggml_backend_reg_t rpc, const std::str
         return wire::fail(Fault::kRefused, "ggml's backend {} takes no servers",
                           ggml_backend_reg_name(rpc));
     TRY(check_listens(endpoint));
-    ggml_backend_reg_t const server = add_within_time(add, endpoint);
-    if (server == nullptr || ggml_backend_reg_dev_count(server) == 0)
+    if (!answers(add, endpoint))
         return wire::fail(Fault::kRefused,
                           "what listens at {} does not answer as a ggml-rpc-server of ggml {}",
                           endpoint, ggml_version());
+    ggml_backend_reg_t const server = add(endpoint.c_str());
+    if (server == nullptr)
+        return wire::fail(Fault::kLost, "the ggml-rpc-server at {} has gone", endpoint);
     return server;
 }
 

@@ -16,7 +16,7 @@ using wire::Result;
 Result<void> check_endpoint(const std::string& endpoint);
 
 // The devices of one server, as a backend. Fault::kRefused when `rpc` is not the backend rpc or the
-// server cannot be reached; after a timeout a thread goes on waiting, and the process should end.
+// server cannot be reached. Forks, so no other thread may run.
 Result<ggml_backend_reg_t> add_rpc_server(ggml_backend_reg_t rpc, const std::string& endpoint);
 
 }  // namespace virtgpu::backend

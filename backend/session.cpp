@@ -1,5 +1,7 @@
 #include "backend/session.h"
 
+#include <algorithm>
+
 #include "backend/ring_server.h"
 
 namespace virtgpu::backend {
@@ -32,6 +34,18 @@ Result<std::shared_ptr<const validate::Vocabulary>> Session::vocabulary() const 
     if (!vocabulary_)
         return wire::fail(Fault::kPeer, "a command before HELLO");
     return vocabulary_;
+}
+
+protocol::GetDeviceMemoryReply Session::memory_of(ggml_backend_dev_t device) const {
+    size_t free = 0;
+    size_t total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    // A device that does not know what it has says 0; so do we, unless the operator knows.
+    if (total == 0)
+        return limits_.memory_bytes == 0
+                   ? protocol::GetDeviceMemoryReply{0, 0}
+                   : protocol::GetDeviceMemoryReply{memory_->left(), memory_->limit()};
+    return {std::min<uint64_t>(free, memory_->left()), std::min<uint64_t>(total, memory_->limit())};
 }
 
 void Session::add_ring(uint32_t number, const std::shared_ptr<RingServer>& server) {

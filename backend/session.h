@@ -15,6 +15,7 @@
 #include "backend/memory_account.h"
 #include "backend/regions.h"
 #include "backend/validate/vocabulary.h"
+#include "backend/watchdog.h"
 #include "wire/handle_table.h"
 #include "wire/log.h"
 #include "wire/trace.h"
@@ -40,7 +41,8 @@ struct Limits {
     uint32_t buffers = 65536;                             // of one context
     uint32_t graphs = 64;                                 // of one stream
     uint32_t graph_tensors = protocol::kMaxGraphTensors;  // in all graphs of one stream
-    uint64_t memory_bytes = 0;  // of all contexts together; 0: what the devices have
+    uint64_t memory_bytes = 0;                // of all contexts together; 0: what the devices have
+    std::chrono::milliseconds graph_time{0};  // that one graph may take; 0: any
 };
 
 // Since the context was opened. Bytes are those of tensors' data.
@@ -73,6 +75,11 @@ class Session {
     const std::shared_ptr<MemoryAccount>& memory() const { return memory_; }
     Counters& counters() { return counters_; }
     const Limits& limits() const { return limits_; }
+    // What a device has for this guest.
+    protocol::GetDeviceMemoryReply memory_of(ggml_backend_dev_t device) const;
+    // Set once, before anything runs; null where nothing is watched.
+    void set_watchdog(Watchdog* watchdog) { watchdog_ = watchdog; }
+    Watchdog* watchdog() const { return watchdog_; }
     std::chrono::microseconds guest_polling() const { return guest_polling_; }
 
     Result<std::shared_ptr<wire::Region>> region(uint32_t number) const {
@@ -114,6 +121,7 @@ class Session {
     const std::chrono::microseconds guest_polling_;
     Counters counters_;
     std::atomic<bool> failed_{false};
+    Watchdog* watchdog_ = nullptr;
     mutable std::mutex rings_mutex_;
     std::map<uint32_t, std::weak_ptr<RingServer>> rings_;
     mutable std::mutex vocabulary_mutex_;

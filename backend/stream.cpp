@@ -119,7 +119,11 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
     Held held = TRY(graph.hold_buffers());
     bring_up_to_date(graph, held);
     start(held);
-    const ggml_status status = compute(graph.built(), abort);
+    const Watchdog::Timed timed(session_.watchdog(), session_.context());
+    const ggml_status status = compute(graph.built(), [&] { return abort() || timed.expired(); });
+    if (status == GGML_STATUS_ABORTED && timed.expired())
+        return wire::fail(Fault::kRefused, "a graph took longer than the {} s that it may take",
+                          session_.limits().graph_time.count() / 1000);
     // The guest said so, or its context ends.
     if (status == GGML_STATUS_ABORTED)
         return {};
@@ -166,6 +170,7 @@ void Stream::start(const Held& held) {
 void Stream::finish() {
     if (!unfinished_)
         return;
+    const Watchdog::Timed timed(session_.watchdog(), session_.context());
     ggml_backend_synchronize(backend_);
     unfinished_ = false;
     held_.clear();

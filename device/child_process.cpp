@@ -43,6 +43,8 @@ namespace {
 }  // namespace
 
 std::string ProcessEnd::describe() const {
+    if (signal == SIGSYS)
+        return "was ended by its sandbox: it made a system call that is not listed";
     if (signal != 0)
         return wire::format("was killed by signal {} ({})", signal, ::strsignal(signal));
     if (exit_code == ChildProcess::kNotStarted)

@@ -6,12 +6,18 @@
 
 namespace virtgpu::device {
 
-// A context is a guest process. Each may cost the worker a thread and some megabytes.
-inline constexpr size_t kMaxContexts = 128;
+// What the operator decides.
+struct TenantLimits {
+    // A context is a guest process. Each may cost the worker a thread and some megabytes.
+    size_t contexts = 128;
+    // A few descriptors each; regions are meant to be few and large.
+    size_t regions = 2048;
+    // Bytes of one ring's requests that wait.
+    uint64_t queue_bytes = uint64_t{16} << 20;
+};
+
 // Two eventfds and a worker thread each.
 inline constexpr size_t kMaxRingsOfTenant = 1024;
-// A few descriptors each; regions are meant to be few and large.
-inline constexpr size_t kMaxRegions = 2048;
 // LOADLIBRARY commands of one context that wait for the worker. A frontend sends one.
 inline constexpr size_t kMaxWaitingLoads = 16;
 // FORWARD commands of one context that the worker has not answered. Upstream's frontend waits for

@@ -57,7 +57,7 @@ class Service {
         // Fences are still completed, and the worker says what it has done, before it is killed.
         renderer.drain();
         const auto end = std::chrono::steady_clock::now() + kDrainTime;
-        while (!renderer.worker_ended()) {
+        while (!renderer.workers_ended()) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(
                 end - std::chrono::steady_clock::now());
             if (left.count() <= 0) {
@@ -90,10 +90,15 @@ class Service {
     Watch watch_;
 };
 
-Result<void> serve_machine(FileDescriptor socket, const TenantOptions& options, wire::Log& log) {
+apir::RendererOptions renderer_options(apir::Waiter waiter, const TenantOptions& options) {
+    return {waiter, options.limits, options.worker_per_context};
+}
+
+Result<void> serve_machine(FileDescriptor socket, apir::WorkerLauncher& launcher,
+                           const TenantOptions& options, wire::Log& log) {
     const auto service = TRY(Service::create());
     EventLoop& loop = service->loop();
-    apir::Renderer renderer(options.worker, apir::Waiter::kFence, loop, log);
+    apir::Renderer renderer(launcher, renderer_options(apir::Waiter::kFence, options), loop, log);
     const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
     gpu::Device device(renderer, *channel, log, options.capsets);
     log.info("a VMM connected");
@@ -102,10 +107,11 @@ Result<void> serve_machine(FileDescriptor socket, const TenantOptions& options, 
     return service->run(renderer, log);
 }
 
-Result<void> serve_container(FileDescriptor socket, const TenantOptions& options, wire::Log& log) {
+Result<void> serve_container(FileDescriptor socket, apir::WorkerLauncher& launcher,
+                             const TenantOptions& options, wire::Log& log) {
     const auto service = TRY(Service::create());
     EventLoop& loop = service->loop();
-    apir::Renderer renderer(options.worker, apir::Waiter::kClient, loop, log);
+    apir::Renderer renderer(launcher, renderer_options(apir::Waiter::kClient, options), loop, log);
     log.info("a client connected");
     const auto endpoint =
         TRY(container::Endpoint::create(wire::PacketSocket(std::move(socket)), renderer,
@@ -115,10 +121,11 @@ Result<void> serve_container(FileDescriptor socket, const TenantOptions& options
 
 }  // namespace
 
-Result<void> serve_tenant(TenantKind kind, FileDescriptor socket, const TenantOptions& options,
-                          wire::Log& log) {
-    return kind == TenantKind::kVirtualMachine ? serve_machine(std::move(socket), options, log)
-                                               : serve_container(std::move(socket), options, log);
+Result<void> serve_tenant(TenantKind kind, FileDescriptor socket, apir::WorkerLauncher& launcher,
+                          const TenantOptions& options, wire::Log& log) {
+    return kind == TenantKind::kVirtualMachine
+               ? serve_machine(std::move(socket), launcher, options, log)
+               : serve_container(std::move(socket), launcher, options, log);
 }
 
 }  // namespace virtgpu::device

@@ -3,8 +3,9 @@
 
 #include <cstdint>
 
-#include "device/apir/worker_options.h"
+#include "device/apir/worker_launcher.h"
 #include "device/gpu/device.h"
+#include "device/limits.h"
 #include "wire/log.h"
 #include "wire/result.h"
 #include "wire/sys/file_descriptor.h"
@@ -17,13 +18,16 @@ struct TenantOptions {
     apir::WorkerOptions worker;
     // Bytes of the host-visible window and of all regions of the tenant.
     uint64_t window_size = 0;
+    TenantLimits limits;
+    bool worker_per_context = false;
     gpu::CapsetOptions capsets = gpu::CapsetOptions::kApir;
 };
 
 // Runs the device process: single-threaded, blocks SIGTERM and SIGINT and takes them as the request
 // to let the worker finish (5 s at most) and return, and SIGUSR1 as the request to log what the
-// contexts did so far. `socket` is the tenant's connection.
+// contexts did so far. `socket` is the tenant's connection. Opens no file and starts no process.
 wire::Result<void> serve_tenant(TenantKind kind, wire::FileDescriptor socket,
-                                const TenantOptions& options, wire::Log& log);
+                                apir::WorkerLauncher& launcher, const TenantOptions& options,
+                                wire::Log& log);
 
 }  // namespace virtgpu::device

@@ -74,7 +74,7 @@ Result<void> serve(const host::Options& options, wire::Log& log) {
         tenant = TRY(supervisor.run());
     }
     if (tenant)
-        TRY(device::serve_tenant(tenant->kind, std::move(tenant->socket), options.tenant, log));
+        TRY(host::become_device_process(std::move(*tenant), options.tenant, options.sandbox, log));
     return {};
 }
 

@@ -206,6 +206,94 @@ std::vector<OptionRow> tenant_rows() {
     };
 }
 
+std::vector<OptionRow> sandbox_rows() {
+    return {
+        {.names = "--sandbox",
+         .variables = "GGML_VIRTGPU_HOST_SANDBOX",
+         .key = "sandbox.mode",
+         .value = "MODE",
+         .help = "strict: all processes that guests reach give up what they do not need; no: they "
+                 "do not, for guests that are trusted",
+         .default_value = "strict",
+         .with_devices = true,
+         .declare = value(
+             [](Draft & d) -> auto& { return d.sandbox; }, CLI::IsMember({"strict", "no"}))},
+        {.names = "--worker-per-context",
+         .variables = "GGML_VIRTGPU_HOST_WORKER_PER_CONTEXT",
+         .key = "sandbox.worker_per_context",
+         .help = "Compute for each process of a VM in a process of its own, so that none of them "
+                 "reaches or ends the others",
+         .default_value = "false",
+         .declare = flag([](Draft & d) -> auto& { return d.options.tenant.worker_per_context; })},
+    };
+}
+
+std::vector<OptionRow> limit_rows() {
+    return {
+        {.names = "--memory",
+         .variables = "GGML_VIRTGPU_HOST_MEMORY",
+         .key = "limits.memory",
+         .value = "SIZE",
+         .help = "Memory of the devices that a tenant can hold, such as 8G; guests see it as the "
+                 "devices' memory",
+         .default_value = "what the devices have",
+         .declare = value([](Draft & d) -> auto& { return d.memory; })},
+        {.names = "--max-contexts",
+         .variables = "GGML_VIRTGPU_HOST_MAX_CONTEXTS",
+         .key = "limits.contexts",
+         .value = "N",
+         .help = "Processes of a VM that compute at a time",
+         .default_value = "128",
+         .declare = value(
+             [](Draft & d) -> auto& { return d.options.tenant.limits.contexts; },
+             CLI::Range(1, 1024))},
+        {.names = "--max-regions",
+         .variables = "GGML_VIRTGPU_HOST_MAX_REGIONS",
+         .key = "limits.regions",
+         .value = "N",
+         .help = "Pieces of shared memory of a tenant",
+         .default_value = "2048",
+         .declare = value(
+             [](Draft & d) -> auto& { return d.options.tenant.limits.regions; },
+             CLI::Range(4, 16384))},
+        {.names = "--max-queue",
+         .variables = "GGML_VIRTGPU_HOST_MAX_QUEUE",
+         .key = "limits.queue",
+         .value = "SIZE",
+         .help = "Bytes of requests that wait in one stream, 256K at least",
+         .default_value = "16M",
+         .declare = value([](Draft & d) -> auto& { return d.queue; })},
+        {.names = "--max-buffers",
+         .variables = "GGML_VIRTGPU_HOST_MAX_BUFFERS",
+         .key = "limits.buffers",
+         .value = "N",
+         .help = "Buffers of one process of a guest",
+         .default_value = "65536",
+         .declare = value(
+             [](Draft & d) -> auto& { return d.options.tenant.worker.buffers; },
+             CLI::Range(1, 1048576))},
+        {.names = "--max-graph-tensors",
+         .variables = "GGML_VIRTGPU_HOST_MAX_GRAPH_TENSORS",
+         .key = "limits.graph_tensors",
+         .value = "N",
+         .help = "Tensors in all graphs that one stream keeps, about 1 KiB each",
+         .default_value = "262144",
+         .declare = value(
+             [](Draft & d) -> auto& { return d.options.tenant.worker.graph_tensors; },
+             CLI::Range(1024, 262144))},
+        {.names = "--graph-seconds",
+         .variables = "GGML_VIRTGPU_HOST_GRAPH_SECONDS",
+         .key = "limits.graph_seconds",
+         .value = "N",
+         .help = "Seconds that one graph may take; then its process of the guest loses the device, "
+                 "and its worker ends where the backend cannot stop; 0: no limit",
+         .default_value = "600",
+         .declare = value(
+             [](Draft & d) -> auto& { return d.options.tenant.worker.graph_seconds; },
+             CLI::Range(0, 86400))},
+    };
+}
+
 std::vector<OptionRow> question_rows() {
     return {
         {.names = "--print-capabilities",
@@ -231,7 +319,8 @@ std::vector<std::string> split(std::string_view words) {
 
 std::vector<OptionRow> option_table() {
     std::vector<OptionRow> table;
-    for (const auto& part : {connection_rows(), worker_rows(), tenant_rows(), question_rows()})
+    for (const auto& part : {connection_rows(), worker_rows(), tenant_rows(), sandbox_rows(),
+                             limit_rows(), question_rows()})
         table.insert(table.end(), part.begin(), part.end());
     return table;
 }

@@ -22,6 +22,9 @@ struct Draft {
     std::string configuration_file;
     std::string worker;
     std::string window;
+    std::string sandbox = "strict";
+    std::string memory;
+    std::string queue;
     int connection = -1;
     bool route_venus = false;
     bool print_capabilities = false;

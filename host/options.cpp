@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <map>
 
@@ -15,6 +16,10 @@ using wire::Fault;
 using wire::Result;
 
 namespace {
+
+// What a frontend needs before it computes anything.
+constexpr uint64_t kSmallestMemory = uint64_t{16} << 20;
+constexpr uint64_t kSmallestQueue = uint64_t{256} << 10;
 
 constexpr const char* kExamples = R"(
 A VM (QEMU 11.1 or newer; start this program first):
@@ -124,6 +129,25 @@ Result<void> fill_in(const std::vector<OptionRow>& table, const DeclaredOptions&
     return {};
 }
 
+// What a tenant computes with and what it shares are counted apart, each against the limit.
+Result<void> set_limits(Draft& draft) {
+    device::TenantOptions& tenant = draft.options.tenant;
+    if (!draft.memory.empty()) {
+        tenant.worker.memory = TRY(parse_size(draft.memory));
+        if (tenant.worker.memory < kSmallestMemory)
+            return wire::fail(Fault::kRefused, "--memory takes at least 16M, not '{}'",
+                              draft.memory);
+        tenant.window_size = std::min(tenant.window_size, std::bit_floor(tenant.worker.memory));
+    }
+    if (!draft.queue.empty()) {
+        tenant.limits.queue_bytes = TRY(parse_size(draft.queue));
+        if (tenant.limits.queue_bytes < kSmallestQueue)
+            return wire::fail(Fault::kRefused, "--max-queue takes at least 256K, not '{}'",
+                              draft.queue);
+    }
+    return {};
+}
+
 Result<void> complete(Draft& draft) {
     Options& options = draft.options;
     if (draft.connection >= 0)
@@ -135,6 +159,9 @@ Result<void> complete(Draft& draft) {
     options.tenant.window_size = draft.window.empty()
                                      ? default_window_size()
                                      : TRY(check_window_size(TRY(parse_size(draft.window))));
+    TRY(set_limits(draft));
+    options.sandbox = draft.sandbox == "no" ? sandbox::Mode::kNone : sandbox::Mode::kStrict;
+    options.tenant.worker.sandboxed = options.sandbox == sandbox::Mode::kStrict;
     options.tenant.worker.log_level = options.log_level;
     if (draft.route_venus)
         options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;

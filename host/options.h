@@ -18,6 +18,7 @@ struct Options {
     ListenOptions listen;
     std::optional<int> connection;  // of a VMM, inherited
     device::TenantOptions tenant;
+    sandbox::Mode sandbox = sandbox::Mode::kStrict;
     std::string log_level = "info";
     std::string log_file;  // empty: none
 };

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "device/tenant.h"
+#include "host/device_process.h"
 #include "host/listener.h"
 #include "wire/log.h"
 
@@ -17,12 +17,6 @@ namespace virtgpu::host {
 struct ListenOptions {
     std::string machines;    // path of the vhost-user socket, may be empty
     std::string containers;  // path of the container socket, may be empty
-};
-
-// In a device process: the connection to serve.
-struct Tenant {
-    device::TenantKind kind;
-    wire::FileDescriptor socket;
 };
 
 // At most kMaxTenants at a time; more wait in the sockets' queues until one ends. Without threads

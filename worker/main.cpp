@@ -1,18 +1,20 @@
 // ggml-virtgpu-worker: computes for one tenant. Started by the device process, or by people to see
 // what this machine has.
 #include <fcntl.h>
-#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 
 #include "backend/host.h"
+#include "wire/limited_log.h"
 #include "wire/sys/program_log.h"
 #include "worker/control_loop.h"
 #include "worker/device_table.h"
+#include "worker/reachable_files.h"
 
 namespace virtgpu::worker {
 
@@ -24,6 +26,8 @@ struct Options {
     int control = -1;
     bool check = false;
     bool list_devices = false;
+    std::string sandbox = "strict";
+    uint32_t graph_seconds = 600;
     std::string log_level = "info";
     std::string log_file;
     backend::HostOptions host;
@@ -66,6 +70,15 @@ void declare_options(CLI::App& app, Options& options) {
                    "Write when each request was carried out into this folder");
     app.add_flag("--no-repack{false}", options.host.catalogue.repack,
                  "Keep no copies of weights in the layout that a CPU computes fastest with");
+    app.add_option("--memory", options.host.limits.memory_bytes,
+                   "Bytes that all contexts together can hold; 0: what the devices have");
+    app.add_option("--max-buffers", options.host.limits.buffers, "Buffers of one context");
+    app.add_option("--max-graph-tensors", options.host.limits.graph_tensors,
+                   "Tensors in all graphs of one stream");
+    app.add_option("--graph-seconds", options.graph_seconds,
+                   "Seconds that one graph may take; 0: no limit");
+    app.add_option("--sandbox", options.sandbox, "strict, or no")
+        ->check(CLI::IsMember({"strict", "no"}));
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}, CLI::ignore_case));
     app.add_option("--log-file", options.log_file,
@@ -90,11 +103,53 @@ int serve(int control, backend::Host& host, wire::Log& log) {
     std::_Exit(EXIT_SUCCESS);
 }
 
+// Threads' stacks, of which little is ever touched, what graphs compute with, and what we need
+// ourselves.
+constexpr uint64_t kMemoryBesideBuffers = uint64_t{8} << 30;
+constexpr int kHung = 3;
+
+// What was loaded decides what it may do; what is not known is a GPU's.
+sandbox::Profile profile_of(const std::vector<std::string>& backends) {
+    const auto among = [&backends](std::initializer_list<std::string_view> names) {
+        return std::all_of(backends.begin(), backends.end(), [names](const std::string& backend) {
+            return std::find(names.begin(), names.end(), backend) != names.end();
+        });
+    };
+    if (among({"CPU", "BLAS"}))
+        return sandbox::Profile::kProcessor;
+    // A server is a backend of its own, by its address.
+    const bool remote = std::all_of(backends.begin(), backends.end(), [](const auto& backend) {
+        return backend == "CPU" || backend == "BLAS" || backend.starts_with("RPC");
+    });
+    return remote ? sandbox::Profile::kRemote : sandbox::Profile::kGraphics;
+}
+
+wire::Result<std::unique_ptr<backend::Host>> load(const Options& options,
+                                                  const backend::HostOptions& host_options,
+                                                  wire::Log& log) {
+    if (options.sandbox == "no")
+        return backend::Host::create(host_options, log);
+    auto state = TRY(
+        sandbox::confine_loading(loading_rules(host_options.catalogue, host_options.trace_folder)));
+    auto host = TRY(backend::Host::create(host_options, log));
+    const uint64_t memory = host_options.limits.memory_bytes;
+    TRY(sandbox::confine_computing(profile_of(host->loaded_backends()),
+                                   memory == 0 ? 0 : memory + kMemoryBesideBuffers, state));
+    log.info("sandbox: {}", state.describe());
+    return host;
+}
+
 int run(const Options& options, wire::Log& log) {
     backend::HostOptions host_options = options.host;
+    host_options.limits.graph_time = std::chrono::seconds(options.graph_seconds);
+    host_options.hung = [&log, seconds = options.graph_seconds](uint32_t context) {
+        log.error("a graph of context {} takes longer than {} s and does not stop", context,
+                  seconds);
+        std::_Exit(kHung);
+    };
     if (options.task() == Task::kListDevices)
         host_options.catalogue.offer = backend::Offer::kEverything;
-    const auto host = backend::Host::create(host_options, log);
+    const auto host = load(options, host_options, log);
     if (!host) {
         if (options.task() == Task::kServe)
             log.error("{}", host.error().message());
@@ -118,27 +173,34 @@ int run(const Options& options, wire::Log& log) {
 
 }  // namespace virtgpu::worker
 
+namespace {
+
+// Guests make us write lines, so there is an end to them.
+constexpr unsigned kLogLines = 200;
+constexpr std::chrono::seconds kLogPeriod(10);
+
+}  // namespace
+
 int main(int argc, char** argv) try {
     // The device process ends us by the socket; a terminal's signals reach it too.
     for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGUSR1})
         static_cast<void>(std::signal(number, SIG_IGN));
     // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
     static_cast<void>(::setenv("GGML_NO_BACKTRACE", "1", 1));
-    // What is computed here comes from a guest: nothing started here may gain rights.
-    static_cast<void>(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 
     virtgpu::worker::Options options;
     CLI::App app("Computes for one guest or container; started by ggml-virtgpu-host");
     virtgpu::worker::declare_options(app, options);
     CLI11_PARSE(app, argc, argv);
     // The device process reads these lines and prints them as its own.
-    const auto log = virtgpu::wire::make_program_log(
+    const auto unlimited = virtgpu::wire::make_program_log(
         {options.log_level, "%Y-%m-%d %H:%M:%S.%e %l worker: %v", options.log_file});
-    if (!log) {
-        virtgpu::wire::print(stderr, "ggml-virtgpu-worker: {}\n", log.error().message());
+    if (!unlimited) {
+        virtgpu::wire::print(stderr, "ggml-virtgpu-worker: {}\n", unlimited.error().message());
         return EXIT_FAILURE;
     }
-    return virtgpu::worker::run(options, **log);
+    virtgpu::wire::LimitedLog log(**unlimited, kLogLines, kLogPeriod);
+    return virtgpu::worker::run(options, log);
 } catch (const std::exception& error) {
     static_cast<void>(std::fprintf(stderr, "ggml-virtgpu-worker: %s\n", error.what()));
     return EXIT_FAILURE;

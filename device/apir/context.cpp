@@ -161,6 +161,7 @@ bool Context::may_open(const protocol::ApirOpenRingRequest& request) const {
     const auto region = regions_.find(request.region);
     return request.ring < protocol::kMaxRings && !rings_.contains(request.ring) &&
            region != regions_.end() && services_.rings_open < device::kMaxRingsOfTenant &&
+           request.request_bytes <= services_.limits.queue_bytes &&
            wire::RingMemory::bytes_needed(request.request_bytes, request.reply_bytes) <=
                region->second->size();
 }

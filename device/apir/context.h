@@ -11,6 +11,7 @@
 
 #include "device/apir/ring.h"
 #include "device/apir/worker_supply.h"
+#include "device/limits.h"
 #include "device/sealed_memory.h"
 
 namespace virtgpu::apir {
@@ -20,10 +21,11 @@ struct ContextServices {
     WorkerSupply& worker;
     EventLoop& loop;
     wire::Log& log;
+    const device::TenantLimits& limits;
     Waiter waiter;
-    size_t rings_open = 0;
+    size_t& rings_open;
     // Bytes of the largest region that can still be made.
-    std::function<uint64_t()> room = [] { return UINT64_MAX; };
+    std::function<uint64_t()> room;
 };
 
 class Context {

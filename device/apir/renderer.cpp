@@ -1,87 +1,83 @@
 #include "device/apir/renderer.h"
 
+#include <algorithm>
+
 #include "device/limits.h"
 
 namespace virtgpu::apir {
 
-namespace {
+Renderer::Renderer(WorkerLauncher& launcher, const RendererOptions& options, EventLoop& loop,
+                   wire::Log& log)
+    : launcher_(launcher), options_(options), loop_(loop), log_(log) {}
 
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-    using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+Result<WorkerGroup*> Renderer::group_for_new_context() {
+    if (!options_.worker_per_context && !groups_.empty())
+        return &groups_.front();
+    forget_ended_groups();
+    // Contexts that are gone may still compute; a guest must not collect their processes.
+    if (groups_.size() >= 2 * options_.limits.contexts)
+        return fail(Fault::kRefused, "{} workers have not ended yet", groups_.size());
+    WorkerGroup& group =
+        groups_.emplace_back(launcher_, options_.limits, options_.waiter, rings_open_, loop_, log_);
+    group.services().room = room_;
+    return &group;
+}
 
-}  // namespace
-
-Renderer::Renderer(const WorkerOptions& options, Waiter waiter, EventLoop& loop, wire::Log& log)
-    : log_(log), worker_(options, loop, log, *this), services_{worker_, loop, log, waiter} {}
+void Renderer::forget_ended_groups() {
+    groups_.remove_if([this](const WorkerGroup& group) {
+        const bool used = std::any_of(contexts_.begin(), contexts_.end(), [&](const auto& member) {
+            return &member.second.group == &group;
+        });
+        return !used && group.worker_ended();
+    });
+}
 
 Result<Context*> Renderer::create_context(uint32_t id, std::string name, int32_t first_type) {
-    if (contexts_.size() == device::kMaxContexts)
-        return fail(Fault::kRefused, "all {} contexts are in use", device::kMaxContexts);
-    const auto [place, added] =
-        contexts_.try_emplace(id, id, next_worker_number_, std::move(name), first_type, services_);
-    if (!added)
+    if (contexts_.size() >= options_.limits.contexts)
+        return fail(Fault::kRefused, "all {} contexts are in use", options_.limits.contexts);
+    if (contexts_.contains(id))
         return fail(Fault::kRefused, "context {} exists", id);
+    WorkerGroup* const group = TRY(group_for_new_context());
+    const auto [place, added] =
+        contexts_.try_emplace(id, *group, id, next_worker_number_, std::move(name), first_type);
     ++next_worker_number_;
-    return &place->second;
+    return &place->second.context;
 }
 
 bool Renderer::destroy_context(uint32_t id) {
-    return contexts_.erase(id) > 0;
+    const auto found = contexts_.find(id);
+    if (found == contexts_.end())
+        return false;
+    WorkerGroup& group = found->second.group;
+    contexts_.erase(found);
+    if (options_.worker_per_context)
+        group.drain();
+    return true;
 }
 
 void Renderer::destroy_all_contexts() {
-    contexts_.clear();
+    while (!contexts_.empty())
+        destroy_context(contexts_.begin()->first);
 }
 
 Context* Renderer::find(uint32_t id) {
     const auto found = contexts_.find(id);
-    return found == contexts_.end() ? nullptr : &found->second;
+    return found == contexts_.end() ? nullptr : &found->second.context;
 }
 
-Context* Renderer::by_worker_number(uint32_t number) {
-    for (auto& [id, context] : contexts_)
-        if (context.worker_number() == number)
-            return &context;
-    return nullptr;
+void Renderer::log_counters() {
+    for (WorkerGroup& group : groups_)
+        group.log_counters();
 }
 
-void Renderer::on_worker_message(const wire::WorkerRequest& message) {
-    std::visit(Overloaded{[this](const protocol::WorkerContextOpenedRequest& opened) {
-                              if (Context* context = by_worker_number(opened.context))
-                                  context->on_opened(opened.status);
-                          },
-                          [this](const protocol::WorkerRingOpenedRequest& opened) {
-                              if (Context* context = by_worker_number(opened.context))
-                                  context->on_ring_opened(opened.ring, opened.status);
-                          },
-                          [this](const protocol::WorkerForwardedRequest& forwarded) {
-                              if (Context* context = by_worker_number(forwarded.context))
-                                  context->on_forwarded(forwarded.serial);
-                          },
-                          [this](const protocol::WorkerContextFailedRequest& failed) {
-                              if (Context* context = by_worker_number(failed.context))
-                                  context->on_failed(failed.reason);
-                          },
-                          [this](const auto&) {
-                              log_.warning("the worker sent a message that is not a worker's");
-                          }},
-               message);
+void Renderer::drain() {
+    for (WorkerGroup& group : groups_)
+        group.drain();
 }
 
-void Renderer::on_worker_lost() {
-    size_t lost = 0;
-    for (auto& [id, context] : contexts_) {
-        const auto before = context.state();
-        context.on_lost();
-        if (context.state() != before)
-            ++lost;
-    }
-    if (lost != 0)
-        log_.error("the worker is gone, and {} contexts with it", lost);
+bool Renderer::workers_ended() const {
+    return std::all_of(groups_.begin(), groups_.end(),
+                       [](const WorkerGroup& group) { return group.worker_ended(); });
 }
 
 }  // namespace virtgpu::apir

@@ -4,26 +4,23 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <csignal>
 
 #include "device/limits.h"
 
 namespace virtgpu::apir {
 
-using device::ChildProcess;
 using device::Interest;
 using wire::PacketSocket;
 
 namespace {
 
-constexpr int kControlDescriptor = 3;
 constexpr std::chrono::milliseconds kAtOnce(0);
 constexpr std::chrono::milliseconds kRetryInterval(10);
 constexpr int kMaxRetries = 500;
 
 }  // namespace
 
-WorkerLink::WorkerLink(ChildProcess process, PacketSocket socket, EventLoop& loop, wire::Log& log,
+WorkerLink::WorkerLink(WorkerProcess process, PacketSocket socket, EventLoop& loop, wire::Log& log,
                        OnMessage on_message, OnGone on_gone)
     : process_(std::move(process)),
       socket_(std::move(socket)),
@@ -32,14 +29,12 @@ WorkerLink::WorkerLink(ChildProcess process, PacketSocket socket, EventLoop& loo
       on_message_(std::move(on_message)),
       on_gone_(std::move(on_gone)) {}
 
-Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const WorkerOptions& options, EventLoop& loop,
+Result<std::unique_ptr<WorkerLink>> WorkerLink::start(WorkerLauncher& launcher, EventLoop& loop,
                                                       wire::Log& log, OnMessage on_message,
                                                       OnGone on_gone) {
     auto [ours, theirs] = TRY(PacketSocket::make_pair());
-    std::vector<std::string> command = worker_command(options);
-    command.insert(command.end(), {"--control-fd", std::to_string(kControlDescriptor)});
-    auto process = TRY(ChildProcess::start(command, {{theirs.number(), kControlDescriptor}}));
-    log.info("worker {} started: {}", process.pid(), options.program);
+    auto process = TRY(launcher.launch(theirs));
+    log.info("worker {} started", process.pid());
     std::unique_ptr<WorkerLink> link(new WorkerLink(std::move(process), std::move(ours), loop, log,
                                                     std::move(on_message), std::move(on_gone)));
     TRY(link->watch());
@@ -74,7 +69,7 @@ void WorkerLink::send(std::span<const std::byte> message, std::span<const int> f
 // Its end then arrives by the event loop, so that send() never calls back into its caller.
 void WorkerLink::end_process(const char* why) {
     log_.error("worker {} is ended: {}", process_.pid(), why);
-    process_.send_signal(SIGKILL);
+    process_.kill();
 }
 
 // A broken socket is left to socket_ready(), for the same reason.
@@ -170,7 +165,7 @@ void WorkerLink::give_up(const std::string& why) {
     socket_watch_.reset();
     retry_watch_.reset();
     if (!draining_)  // else it is on its way out, and the end of the drain's time is its limit
-        process_.send_signal(SIGKILL);
+        process_.kill();
     on_gone_();
 }
 

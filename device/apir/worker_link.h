@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "device/apir/worker_options.h"
-#include "device/child_process.h"
+#include "device/apir/worker_launcher.h"
 #include "device/event_loop.h"
 #include "device/timer.h"
 #include "wire/generated/messages.h"
@@ -32,7 +31,7 @@ class WorkerLink {
     using OnMessage = std::function<void(const wire::WorkerRequest&)>;
     using OnGone = std::function<void()>;
 
-    static Result<std::unique_ptr<WorkerLink>> start(const WorkerOptions& options, EventLoop& loop,
+    static Result<std::unique_ptr<WorkerLink>> start(WorkerLauncher& launcher, EventLoop& loop,
                                                      wire::Log& log, OnMessage on_message,
                                                      OnGone on_gone);
     WorkerLink(const WorkerLink&) = delete;
@@ -53,8 +52,8 @@ class WorkerLink {
         std::vector<wire::FileDescriptor> files;
     };
 
-    WorkerLink(device::ChildProcess process, wire::PacketSocket socket, EventLoop& loop,
-               wire::Log& log, OnMessage on_message, OnGone on_gone);
+    WorkerLink(WorkerProcess process, wire::PacketSocket socket, EventLoop& loop, wire::Log& log,
+               OnMessage on_message, OnGone on_gone);
     Result<void> watch();
     void socket_ready();
     void process_ended();
@@ -64,7 +63,7 @@ class WorkerLink {
     void end_process(const char* why);
     void give_up(const std::string& why);
 
-    device::ChildProcess process_;
+    WorkerProcess process_;
     wire::PacketSocket socket_;
     EventLoop& loop_;
     std::optional<device::Timer> retry_;  // once it was needed

@@ -22,8 +22,20 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
     add_text("--trace", options.trace_folder);
     if (!options.repack)
         command.emplace_back("--no-repack");
-    add_text("--log-level", options.log_level);
     add_text("--log-file", options.log_file);
+    if (options.memory != 0)
+        command.insert(command.end(), {"--memory", std::to_string(options.memory)});
+    const WorkerOptions usual;
+    if (options.buffers != usual.buffers)
+        command.insert(command.end(), {"--max-buffers", std::to_string(options.buffers)});
+    if (options.graph_tensors != usual.graph_tensors)
+        command.insert(command.end(),
+                       {"--max-graph-tensors", std::to_string(options.graph_tensors)});
+    if (options.graph_seconds != usual.graph_seconds)
+        command.insert(command.end(), {"--graph-seconds", std::to_string(options.graph_seconds)});
+    if (!options.sandboxed)
+        command.insert(command.end(), {"--sandbox", "no"});
+    add_text("--log-level", options.log_level);
     return command;
 }
 

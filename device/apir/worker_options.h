@@ -1,6 +1,7 @@
 // How the compute worker is started.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,12 @@ struct WorkerOptions {
     std::vector<std::string> devices;   // ggml's names; empty: all
     std::optional<unsigned> threads;    // empty: the backend's choice
     std::string trace_folder;           // empty: nothing is traced
-    bool repack = true;                 // compute with copies of weights where that is faster
+    bool sandboxed = true;
+    uint64_t memory = 0;              // bytes that its contexts can hold; 0: what the devices have
+    uint32_t buffers = 65536;         // of one context
+    uint32_t graph_tensors = 262144;  // of one stream
+    uint32_t graph_seconds = 600;     // that a graph may take; 0: no limit
+    bool repack = true;               // compute with copies of weights where that is faster
     std::string log_level = "info";
     std::string log_file;  // empty: none
 };

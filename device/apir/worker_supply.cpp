@@ -18,7 +18,7 @@ Result<void> WorkerSupply::ensure_started() {
         return {};
     std::erase_if(ending_, [](const auto& link) { return link->ended(); });
     link_ = TRY(WorkerLink::start(
-        options_, loop_, log_,
+        launcher_, loop_, log_,
         [this](const wire::WorkerRequest& message) { listener_.on_worker_message(message); },
         [this] { lost(); }));
     return {};

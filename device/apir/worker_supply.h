@@ -22,9 +22,9 @@ class WorkerListener {
 class WorkerSupply {
  public:
     // All references must outlive the supply.
-    WorkerSupply(const WorkerOptions& options, EventLoop& loop, wire::Log& log,
+    WorkerSupply(WorkerLauncher& launcher, EventLoop& loop, wire::Log& log,
                  WorkerListener& listener)
-        : options_(options), loop_(loop), log_(log), listener_(listener) {}
+        : launcher_(launcher), loop_(loop), log_(log), listener_(listener) {}
 
     // Starts a worker unless one runs. Fault::kRefused after drain().
     Result<void> ensure_started();
@@ -57,7 +57,7 @@ class WorkerSupply {
     void lost();
     Result<wire::FileDescriptor> open_loan(const device::SharedMemory& memory);
 
-    const WorkerOptions& options_;
+    WorkerLauncher& launcher_;
     EventLoop& loop_;
     wire::Log& log_;
     WorkerListener& listener_;

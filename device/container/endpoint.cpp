@@ -83,8 +83,8 @@ Result<void> Endpoint::reply(const Header& header, const Reply& fields,
 }
 
 Result<device::SharedMemory> Endpoint::make_region(uint64_t size) {
-    if (regions_.size() == device::kMaxRegions)
-        return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
+    if (regions_.size() >= renderer_.limits().regions)
+        return fail(Fault::kRefused, "all {} regions are in use", renderer_.limits().regions);
     if (size > protocol::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     protocol::kMaxRegionBytes);

@@ -23,7 +23,7 @@ Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log, CapsetO
       log_(log),
       capsets_{protocol::kCapsetApir},
       memory_(window),
-      resources_(window.size()) {
+      resources_(window.size(), renderer.limits().regions) {
     if (capsets == CapsetOptions::kApirAndVenus)
         capsets_.push_back(protocol::kCapsetVenus);
     renderer_.set_room([this] { return memory_.largest_gap(); });

@@ -30,8 +30,8 @@ Result<void> Resources::add_guest_blob(uint32_t number, std::vector<PageRun> pag
 
 Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     TRY(check_number(number));
-    if (resources_.size() - guest_blobs_ == device::kMaxRegions)
-        return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
+    if (resources_.size() - guest_blobs_ >= most_host_blobs_)
+        return fail(Fault::kRefused, "all {} regions are in use", most_host_blobs_);
     if (size > protocol::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     protocol::kMaxRegionBytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "device/gpu/command.h"
+#include "device/limits.h"
 #include "device/sealed_memory.h"
 
 namespace virtgpu::gpu {
@@ -33,7 +34,9 @@ struct Resource {
 class Resources {
  public:
     // `largest_blob`: bytes that a host blob may have.
-    explicit Resources(uint64_t largest_blob) : largest_blob_(largest_blob) {}
+    explicit Resources(uint64_t largest_blob,
+                       size_t most_host_blobs = device::TenantLimits().regions)
+        : largest_blob_(largest_blob), most_host_blobs_(most_host_blobs) {}
 
     // Fault::kPeer for a number that is 0 or taken, Fault::kRefused over a limit.
     wire::Result<void> add_guest_blob(uint32_t number, std::vector<PageRun> pages);
@@ -51,6 +54,7 @@ class Resources {
     wire::Result<void> check_number(uint32_t number) const;
 
     uint64_t largest_blob_;
+    size_t most_host_blobs_;
     std::map<uint32_t, Resource> resources_;
     size_t guest_blobs_ = 0;
     size_t guest_blob_pages_ = 0;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "device/apir/worker_options.h"
+#include "device/apir/worker_launcher.h"
 #include "device/event_loop.h"
 #include "wire/log.h"
 #include "wire/writer.h"
@@ -35,6 +35,15 @@ inline apir::WorkerOptions fake_worker(const std::string& behaviour) {
     options.program = VIRTGPU_FAKE_WORKER;
     options.backends = {behaviour};
     return options;
+}
+
+inline std::unique_ptr<apir::WorkerLauncher> launcher_of(const apir::WorkerOptions& options) {
+    auto launcher = apir::WorkerLauncher::start(options, {});
+    EXPECT_TRUE(launcher) << launcher.error().message();
+    return std::move(*launcher);
+}
+inline std::unique_ptr<apir::WorkerLauncher> launcher_of(const std::string& behaviour) {
+    return launcher_of(fake_worker(behaviour));
 }
 
 template <typename Condition>

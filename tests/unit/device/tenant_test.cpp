@@ -28,8 +28,9 @@ class TenantTest : public testing::Test {
             options.worker = fake_worker("linger");
             options.window_size = 1 << 20;
             wire::FileDescriptor socket(::dup(theirs.number()));
+            const auto launcher = launcher_of(options.worker);
             const auto served =
-                serve_tenant(TenantKind::kContainer, std::move(socket), options, log);
+                serve_tenant(TenantKind::kContainer, std::move(socket), *launcher, options, log);
             ::_exit(served ? 0 : 1);
         }
         client_ = std::make_unique<wire::PacketSocket>(std::move(ours));

@@ -173,5 +173,32 @@ TEST(Options, RefusesWhatMakesNoSense) {
     EXPECT_TRUE(refused({"--socket-path"}));
 }
 
+TEST(Options, TheSandboxIsStrictUnlessToldOtherwise) {
+    EXPECT_EQ(parsed({"--listen", "/b"}).sandbox, sandbox::Mode::kStrict);
+    const auto options = parsed({"--listen", "/b", "--sandbox", "no"});
+    EXPECT_EQ(options.sandbox, sandbox::Mode::kNone);
+    EXPECT_FALSE(options.tenant.worker.sandboxed);
+    EXPECT_TRUE(refused({"--listen", "/b", "--sandbox", "perhaps"}));
+}
+
+TEST(Options, LimitsReachWhoKeepsThem) {
+    const auto options =
+        parsed({"--listen", "/b", "--memory", "1G", "--window", "8G", "--max-contexts", "3",
+                "--max-regions", "9", "--max-queue", "1M", "--max-buffers", "7",
+                "--max-graph-tensors", "2048", "--graph-seconds", "5", "--worker-per-context"});
+    EXPECT_EQ(options.tenant.window_size, uint64_t{1} << 30) << "shared memory is memory";
+    EXPECT_EQ(options.tenant.limits.contexts, 3U);
+    EXPECT_EQ(options.tenant.limits.regions, 9U);
+    EXPECT_EQ(options.tenant.limits.queue_bytes, uint64_t{1} << 20);
+    EXPECT_TRUE(options.tenant.worker_per_context);
+    EXPECT_EQ(apir::worker_command(options.tenant.worker),
+              (std::vector<std::string>{"/worker", "--memory", "1073741824", "--max-buffers", "7",
+                                        "--max-graph-tensors", "2048", "--graph-seconds", "5",
+                                        "--log-level", "info"}));
+    EXPECT_TRUE(refused({"--listen", "/b", "--memory", "1K"}));
+    EXPECT_TRUE(refused({"--listen", "/b", "--max-queue", "1K"}));
+    EXPECT_TRUE(refused({"--listen", "/b", "--max-contexts", "0"}));
+}
+
 }  // namespace
 }  // namespace virtgpu::host

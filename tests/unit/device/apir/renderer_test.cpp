@@ -21,8 +21,12 @@ constexpr uint32_t kCannotOpen = 4;
 class RendererTest : public testing::Test {
  protected:
     void start(const std::string& behaviour, Waiter waiter = Waiter::kFence) {
-        options_ = fake_worker(behaviour);
-        renderer_ = std::make_unique<Renderer>(options_, waiter, *loop_, log_);
+        start(fake_worker(behaviour), waiter);
+    }
+    void start(const WorkerOptions& options, Waiter waiter = Waiter::kFence) {
+        launcher_ = launcher_of(options);
+        renderer_ = std::make_unique<Renderer>(
+            *launcher_, RendererOptions{waiter, {}, worker_per_context_}, *loop_, log_);
         context_ = add_context(1);
     }
     Context* add_context(uint32_t id) {
@@ -52,7 +56,8 @@ class RendererTest : public testing::Test {
     device::SharedMemory replies_ = *allocator_.allocate(4096);
     device::SharedMemory ring_region_ = *allocator_.allocate(12288);
     ReplyReader reader_{*replies_};
-    WorkerOptions options_;
+    bool worker_per_context_ = false;
+    std::unique_ptr<WorkerLauncher> launcher_;
     std::unique_ptr<Renderer> renderer_;
     Context* context_ = nullptr;
 };
@@ -83,8 +88,9 @@ TEST_F(RendererTest, OnlySoManyLoadlibraryCommandsWaitForTheWorker) {
 }
 
 TEST_F(RendererTest, LoadlibraryFailsWithoutAWorkerProgram) {
-    start("echo");
-    options_.program = "/nonexistent/worker";
+    WorkerOptions options;
+    options.program = "/nonexistent/worker";
+    start(options);
     EXPECT_EQ(call(loadlibrary(kReplies)), kCannotOpen);
 }
 
@@ -230,7 +236,7 @@ TEST_F(RendererTest, ARegionThatIsNotThereGetsNoReply) {
 
 TEST_F(RendererTest, ContextsAreLimited) {
     start("echo");
-    for (uint32_t id = 2; id <= device::kMaxContexts; ++id)
+    for (uint32_t id = 2; id <= device::TenantLimits().contexts; ++id)
         ASSERT_TRUE(renderer_->create_context(id, "test"));
     EXPECT_FALSE(renderer_->create_context(1, "test"));
     EXPECT_FALSE(renderer_->create_context(9999, "test"));
@@ -263,7 +269,7 @@ TEST_F(RendererTest, DrainEndsTheWorkerForGood) {
     start("echo");
     ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
     renderer_->drain();
-    run_until(*loop_, [&] { return renderer_->worker_ended(); });
+    run_until(*loop_, [&] { return renderer_->workers_ended(); });
     EXPECT_NE(log_.text().find("exited with status 0"), std::string::npos);
     EXPECT_EQ(call(loadlibrary(kReplies), add_context(2)), kCannotOpen);
 }

@@ -16,10 +16,12 @@ using protocol::OpenStatus;
 class ContainerTest : public testing::Test {
  protected:
     void start(const std::string& behaviour) {
-        options_ = fake_worker(behaviour);
+        launcher_ = launcher_of(behaviour);
+        renderer_ = std::make_unique<apir::Renderer>(
+            *launcher_, apir::RendererOptions{apir::Waiter::kClient}, *loop_, log_);
         auto [ours, theirs] = *wire::PacketSocket::make_pair();
         client_ = std::make_unique<wire::PacketSocket>(std::move(ours));
-        endpoint_ = *Endpoint::create(std::move(theirs), renderer_, kLimit, *loop_, log_,
+        endpoint_ = *Endpoint::create(std::move(theirs), *renderer_, kLimit, *loop_, log_,
                                       [this] { closed_ = true; });
     }
     void send(ContainerMessage id, const std::vector<std::byte>& fields,
@@ -56,8 +58,8 @@ class ContainerTest : public testing::Test {
     static constexpr uint64_t kLimit = 1 << 20;
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_;
-    apir::Renderer renderer_{options_, apir::Waiter::kClient, *loop_, log_};
+    std::unique_ptr<apir::WorkerLauncher> launcher_;
+    std::unique_ptr<apir::Renderer> renderer_;
     std::unique_ptr<wire::PacketSocket> client_;
     std::unique_ptr<Endpoint> endpoint_;
     uint32_t serial_ = 0;
@@ -129,7 +131,7 @@ TEST_F(ContainerTest, ADyingWorkerWakesTheClient) {
     });
     submit(open_ring(1, 0, 2));
     run_until(*loop_,
-              [&] { return renderer_.find(1)->state() == protocol::ContextState::kClosed; });
+              [&] { return renderer_->find(1)->state() == protocol::ContextState::kClosed; });
     auto events = ask(ContainerMessage::kGetRingEvents, bytes_of(0U));
     ASSERT_EQ(events.files.size(), 2U);
     EXPECT_TRUE(device::EventFile::adopt(std::move(events.files[1]))->take());
@@ -192,7 +194,7 @@ TEST_F(ContainerTest, TheClientLeaving) {
     client_.reset();
     run_until(*loop_, [&] { return closed_; });
     endpoint_.reset();
-    EXPECT_EQ(renderer_.find(1), nullptr);
+    EXPECT_EQ(renderer_->find(1), nullptr);
 }
 
 }  // namespace

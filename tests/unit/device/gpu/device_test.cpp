@@ -86,8 +86,8 @@ class DeviceTest : public testing::Test {
 
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = fake_worker("silent");
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    std::unique_ptr<apir::WorkerLauncher> launcher_ = launcher_of("silent");
+    apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     FakeWindow window_;
     Device device_{renderer_, window_, log_};
     std::vector<std::vector<std::byte>> responses_;

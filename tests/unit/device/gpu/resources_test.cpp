@@ -32,7 +32,7 @@ TEST(Resources, SizesAreLimitedAndWholePages) {
 
 TEST(Resources, HostBlobsAreCounted) {
     Resources resources(kWindow);
-    for (uint32_t number = 1; number <= device::kMaxRegions; ++number)
+    for (uint32_t number = 1; number <= device::TenantLimits().regions; ++number)
         ASSERT_TRUE(resources.add_host_blob(number, kPage));
     EXPECT_FALSE(resources.add_host_blob(9999, kPage));
     EXPECT_TRUE(resources.add_guest_blob(9999, {}));

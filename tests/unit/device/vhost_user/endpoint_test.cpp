@@ -111,8 +111,8 @@ class EndpointTest : public testing::Test {
 
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = fake_worker("echo");
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    std::unique_ptr<apir::WorkerLauncher> launcher_ = launcher_of("echo");
+    apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
     gpu::Device device_{renderer_, *channel_, log_};
     bool closed_ = false;

@@ -1,0 +1,14 @@
+// Which files ggml's backends and their drivers need.
+#pragma once
+
+#include "backend/catalogue.h"
+#include "sandbox/sandbox.h"
+
+namespace virtgpu::worker {
+
+// For a process that has loaded nothing yet. Makes the folder in which drivers keep the code that
+// they made, and tells them of it, where they are likely to be loaded.
+sandbox::LoadingRules loading_rules(const backend::CatalogueOptions& options,
+                                    const std::string& trace_folder);
+
+}  // namespace virtgpu::worker
