@@ -21,7 +21,6 @@ target_compile_options(virtgpu_compile INTERFACE
 set(VIRTGPU_FUZZ_SANITIZERS address,undefined CACHE STRING "What finds faults in the fuzz targets")
 if(VIRTGPU_FUZZING)
     add_compile_options(-fsanitize=fuzzer-no-link -fno-omit-frame-pointer -O1 -gline-tables-only)
-    add_link_options(-static-libstdc++ -static-libgcc)
     if(VIRTGPU_FUZZ_SANITIZERS)
         add_compile_options(-fsanitize=${VIRTGPU_FUZZ_SANITIZERS} -fno-sanitize-recover=all)
         add_link_options(-fsanitize=${VIRTGPU_FUZZ_SANITIZERS})

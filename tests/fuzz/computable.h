@@ -6,8 +6,8 @@
 namespace virtgpu::fuzz {
 
 // One node that computes, on memory of its own or exactly in place: what it reads is then what was
-// put there. Otherwise a result may overwrite indices, or become a NaN that the next node asserts not
-// to be, and both are data.
+// put there. Otherwise a result may overwrite indices, or become a NaN that the next node asserts
+// not to be, and both are data.
 bool is_computable(const validate::ValidGraph& graph);
 
 }  // namespace virtgpu::fuzz

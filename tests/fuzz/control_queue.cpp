@@ -1,5 +1,5 @@
-// The virtio-gpu device: control commands with level 1 commands in them, fences, regions, rings, a worker
-// that answers and a VMM that maps late or never.
+// The virtio-gpu device: control commands with level 1 commands in them, fences, regions, rings, a
+// worker that answers and a VMM that maps late or never.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cstdlib>
@@ -75,7 +75,8 @@ class Driver {
     }
 
     std::vector<std::byte> bytes(size_t most) {
-        const auto text = input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, most));
+        const auto text =
+            input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, most));
         const auto view = std::as_bytes(std::span(text));
         return {view.begin(), view.end()};
     }

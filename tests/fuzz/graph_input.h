@@ -1,4 +1,5 @@
-// A graph with the sizes of the buffers that it lies in, and an edit of it: the input of two targets.
+// A graph with the sizes of the buffers that it lies in, and an edit of it: the input of two
+// targets.
 #pragma once
 
 #include <optional>

@@ -8,17 +8,18 @@ namespace virtgpu::fuzz {
 
 namespace {
 
-constexpr int64_t kSizes[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   16,       24,
+constexpr int64_t kSizes[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   16,        24,
                               31, 32, 33, 63, 64, 127, 128, 255, 256, INT32_MAX, int64_t{1} << 40};
-constexpr int32_t kParameters[] = {0,  1,  2,  3,  4,   5,   7,         8,        16,       24,
-                                   32, 40, 64, -1, 255, 256, INT32_MAX, INT32_MIN, 0x3f800000,
-                                   0x7fc00000, static_cast<int32_t>(0xbf800000)};
+constexpr int32_t kParameters[] = {
+    0,   1,   2,         3,         4,          5,          7,
+    8,   16,  24,        32,        40,         64,         -1,
+    255, 256, INT32_MAX, INT32_MIN, 0x3f800000, 0x7fc00000, static_cast<int32_t>(0xbf800000)};
 
 constexpr uint64_t kFrequentTypes[] = {0, 0, 0, 0, 1, 1, 30, 26, 26, 27, 8};
 
 const validate::TypeTraits* traits_of(uint32_t type) {
     return type < ggml_types().size() && ggml_types()[type].block_size != 0 ? &ggml_types()[type]
-                                                                             : nullptr;
+                                                                            : nullptr;
 }
 
 }  // namespace
@@ -40,9 +41,9 @@ void GraphMutator::mutate_tensor(GraphInput& input, size_t position) {
     protocol::Tensor& tensor = entry.tensor;
     switch (below(10)) {
         case 0:
-            tensor.type = static_cast<uint32_t>(below(3) == 0
-                                                    ? below(ggml_types().size())
-                                                    : kFrequentTypes[below(std::size(kFrequentTypes))]);
+            tensor.type = static_cast<uint32_t>(
+                below(3) == 0 ? below(ggml_types().size())
+                              : kFrequentTypes[below(std::size(kFrequentTypes))]);
             break;
         case 1:
             tensor.op = below(validate::op_table().size());
@@ -77,10 +78,11 @@ void GraphMutator::mutate_shape(protocol::Tensor& tensor) {
             size = kSizes[below(std::size(kSizes))];
             break;
         case 1:
-            size += below(2) == 0 ? 1 : -1;
+            size = static_cast<int64_t>(static_cast<uint64_t>(size) +
+                                        (below(2) == 0 ? uint64_t{1} : UINT64_MAX));
             break;
         case 2:
-            size = below(2) == 0 ? size * 2 : size / 2;
+            size = below(2) == 0 ? static_cast<int64_t>(static_cast<uint64_t>(size) * 2) : size / 2;
             break;
         default:
             std::swap(size, tensor.ne[below(4)]);

@@ -18,8 +18,8 @@ size_t rounded_up(size_t size, size_t unit) {
 
 GuardedMemory::GuardedMemory(size_t largest)
     : largest_(rounded_up(largest, kPage)),
-      base_(static_cast<std::byte*>(::mmap(nullptr, largest_ + kPage, PROT_NONE,
-                                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+      base_(static_cast<std::byte*>(
+          ::mmap(nullptr, largest_ + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
     require(base_ != MAP_FAILED, "there is memory");
 }
 

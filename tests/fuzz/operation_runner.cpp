@@ -1,11 +1,14 @@
-// Computes graphs that it is sent on descriptor 3 with ggml's CPU backend. Given a file of an input, it
-// computes that and says so: to look at a finding.
+// Computes graphs that it is sent on descriptor 3 with ggml's CPU backend. Given a file of an
+// input, it computes that and says so: to look at a finding.
+#include <dlfcn.h>
 #include <ggml-backend.h>
 #include <ggml.h>
 #include <sys/socket.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -17,6 +20,8 @@
 
 namespace virtgpu::fuzz {
 namespace {
+
+using Score = int (*)();
 
 constexpr int kSocket = 3;
 constexpr size_t kLargestInput = size_t{1} << 20;
@@ -30,6 +35,29 @@ ggml_op op_of(const std::string& name) {
     return GGML_OP_NONE;
 }
 
+// The variant of the CPU backend that suits this processor best, as ggml itself would choose; no
+// other backend is wanted here.
+std::string best_cpu_library(const char* folder) {
+    std::string best;
+    int highest = 0;
+    require(folder != nullptr, "GGML_VIRTGPU_BACKEND_DIR is set");
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string path = entry.path().string();
+        if (entry.path().filename().string().rfind("libggml-cpu-", 0) != 0)
+            continue;
+        void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+        if (library == nullptr)
+            continue;
+        if (const auto score = reinterpret_cast<Score>(::dlsym(library, "ggml_backend_score")))
+            if (score() > highest) {
+                highest = score();
+                best = path;
+            }
+        ::dlclose(library);
+    }
+    return best;
+}
+
 class OperationRunner {
  public:
     OperationRunner() : vocabulary_(make_vocabulary()) {
@@ -40,7 +68,7 @@ class OperationRunner {
                         "vocabulary.h has ggml's types");
         }
         ggml_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-        ggml_backend_load_all_from_path(std::getenv("GGML_VIRTGPU_BACKEND_DIR"));
+        ggml_backend_load(best_cpu_library(std::getenv("GGML_VIRTGPU_BACKEND_DIR")).c_str());
         backend_ = ggml_backend_init_by_name("CPU", nullptr);
         require(backend_ != nullptr, "there is a CPU backend in $GGML_VIRTGPU_BACKEND_DIR");
         for (auto& memory : memories_)
@@ -49,6 +77,14 @@ class OperationRunner {
             buffers_[i] =
                 ggml_backend_cpu_buffer_from_ptr(memories_[i]->base(), memories_[i]->largest());
     }
+
+    ~OperationRunner() {
+        for (ggml_backend_buffer_t const buffer : buffers_)
+            ggml_backend_buffer_free(buffer);
+        ggml_backend_free(backend_);
+    }
+    OperationRunner(const OperationRunner&) = delete;
+    OperationRunner& operator=(const OperationRunner&) = delete;
 
     // What became of it, in a word.
     const char* run(const GraphInput& input) {
@@ -79,8 +115,8 @@ class OperationRunner {
         ggml_cgraph* const built = ggml_new_graph(context);
         for (const validate::ValidGraphTensor& valid : graph.tensors) {
             const validate::ValidTensor& tensor = valid.tensor;
-            ggml_tensor* const made = ggml_new_tensor(context, static_cast<ggml_type>(tensor.type),
-                                                      4, tensor.ne.data());
+            ggml_tensor* const made =
+                ggml_new_tensor(context, static_cast<ggml_type>(tensor.type), 4, tensor.ne.data());
             std::copy(tensor.nb.begin(), tensor.nb.end(), made->nb);
             made->op = op_of(vocabulary_.rules(tensor.op).name);
             std::memcpy(made->op_params, tensor.op_params.data(), sizeof made->op_params);
@@ -149,8 +185,8 @@ class OperationRunner {
 
     // Mostly one: kernels divide what they need by the threads, which is to be seen as well.
     void set_threads() {
-        static const auto set = reinterpret_cast<ggml_backend_set_n_threads_t>(
-            ggml_backend_reg_get_proc_address(
+        static const auto set =
+            reinterpret_cast<ggml_backend_set_n_threads_t>(ggml_backend_reg_get_proc_address(
                 ggml_backend_dev_backend_reg(ggml_backend_get_device(backend_)),
                 "ggml_backend_set_n_threads"));
         set(backend_, ++runs_ % 8 == 0 ? 3 : 1);
@@ -187,7 +223,8 @@ int show(OperationRunner& runner, const char* path) {
     for (const protocol::GraphTensor& entry : input->graph.tensors) {
         const protocol::Tensor& tensor = entry.tensor;
         const auto table = validate::op_table();
-        std::printf("%.*s type %u ne", static_cast<int>(table[tensor.op % table.size()].name.size()),
+        std::printf("%.*s type %u ne",
+                    static_cast<int>(table[tensor.op % table.size()].name.size()),
                     table[tensor.op % table.size()].name.data(), tensor.type);
         for (const int64_t ne : tensor.ne)
             std::printf(" %lld", static_cast<long long>(ne));

@@ -1,5 +1,5 @@
-// The validator against ggml: what is valid is computed by ggml's CPU backend, in another process and
-// with every buffer between guard pages. A runner that dies is a finding: a rule is missing.
+// The validator against ggml: what is valid is computed by ggml's CPU backend, in another process
+// and with every buffer between guard pages. A runner that dies is a finding: a rule is missing.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -51,16 +51,17 @@ class Runner {
         const char* const command = std::getenv("VIRTGPU_FUZZ_RUNNER");
         require(command != nullptr, "VIRTGPU_FUZZ_RUNNER is set");
         std::array<int, 2> ends{};
-        require(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0, "socket");
+        require(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0,
+                "socket");
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
         std::string script = std::string("exec ") + command;
         std::array<char*, 4> arguments{const_cast<char*>("sh"), const_cast<char*>("-c"),
                                        script.data(), nullptr};
-        require(::posix_spawn(&process_, "/bin/sh", &actions, nullptr, arguments.data(),
-                              environ) == 0,
-                "the runner starts");
+        require(
+            ::posix_spawn(&process_, "/bin/sh", &actions, nullptr, arguments.data(), environ) == 0,
+            "the runner starts");
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(ends[1]);
         socket_ = ends[0];

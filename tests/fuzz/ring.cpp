@@ -1,5 +1,5 @@
-// The host's end of a ring whose memory a guest changes all the time: a thread writes what the input
-// says while requests are taken and answered.
+// The host's end of a ring whose memory a guest changes all the time: a thread writes what the
+// input says while requests are taken and answered.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <atomic>
@@ -32,9 +32,10 @@ struct Write {
 
 // Mostly the words by which the ring is synchronised, with values that mean something there.
 std::vector<Write> writes_of(FuzzedDataProvider& input, size_t size) {
-    constexpr size_t kWords[] = {protocol::RingHeader::kRequestTail, protocol::RingHeader::kReplyHead,
-                                 protocol::RingHeader::kWaitingFor, protocol::RingHeader::kAbortUntil,
-                                 protocol::RingHeader::kRequestHead};
+    constexpr size_t kWords[] = {
+        protocol::RingHeader::kRequestTail, protocol::RingHeader::kReplyHead,
+        protocol::RingHeader::kWaitingFor, protocol::RingHeader::kAbortUntil,
+        protocol::RingHeader::kRequestHead};
     std::vector<Write> writes;
     while (input.remaining_bytes() > 0 && writes.size() < 256) {
         const bool word = input.ConsumeBool();
@@ -59,7 +60,8 @@ void serve(wire::HostRing& ring) {
     for (int turn = 0; turn < kTurns; ++turn) {
         const auto request = ring.next();
         if (!request)
-            return require(request.error().fault() == wire::Fault::kPeer, "it is the guest's fault");
+            return require(request.error().fault() == wire::Fault::kPeer,
+                           "it is the guest's fault");
         if (!*request) {
             if (ring.prepare_sleep())
                 ring.end_sleep();
@@ -75,8 +77,8 @@ void serve(wire::HostRing& ring) {
 }
 
 void check(FuzzedDataProvider input) {
-    const auto region = std::make_shared<HeapRegion>(
-        wire::RingMemory::bytes_needed(kCapacity, kCapacity));
+    const auto region =
+        std::make_shared<HeapRegion>(wire::RingMemory::bytes_needed(kCapacity, kCapacity));
     const size_t before = input.ConsumeIntegralInRange<size_t>(0, 32);
     const std::vector<Write> writes = writes_of(input, region->size());
     for (size_t i = 0; i < std::min(before, writes.size()); ++i)

@@ -54,16 +54,17 @@ const backend::Catalogue& catalogue() {
     return *loaded;
 }
 
-// Of those operations whose outcome no data can spoil; the others are the business of operations.cpp.
+// Of those operations whose outcome no data can spoil; the others are the business of
+// operations.cpp.
 protocol::HelloRequest hello() {
     protocol::HelloRequest hello;
     hello.level2_version = protocol::kLevel2Version;
-    for (const ggml_op op : {GGML_OP_NONE, GGML_OP_ADD, GGML_OP_MUL, GGML_OP_MUL_MAT, GGML_OP_SCALE,
-                             GGML_OP_CPY, GGML_OP_CONT, GGML_OP_RMS_NORM, GGML_OP_VIEW,
-                             GGML_OP_SOFT_MAX, GGML_OP_UNARY})
+    for (const ggml_op op :
+         {GGML_OP_NONE, GGML_OP_ADD, GGML_OP_MUL, GGML_OP_MUL_MAT, GGML_OP_SCALE, GGML_OP_CPY,
+          GGML_OP_CONT, GGML_OP_RMS_NORM, GGML_OP_VIEW, GGML_OP_SOFT_MAX, GGML_OP_UNARY})
         hello.ops.push_back({static_cast<uint32_t>(op), ggml_op_name(op)});
-    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_I32,
-                                 GGML_TYPE_I8})
+    for (const ggml_type type :
+         {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_I32, GGML_TYPE_I8})
         hello.types.push_back({static_cast<uint32_t>(type), ggml_type_name(type)});
     hello.unary_ops.push_back({GGML_UNARY_OP_RELU, "RELU"});
     return hello;
@@ -166,13 +167,18 @@ class Guest {
 
     template <typename Tensor>
     void lay_out(Tensor& tensor) {
-        constexpr uint32_t kTypes[] = {GGML_TYPE_F32, GGML_TYPE_F32, GGML_TYPE_F32, GGML_TYPE_F16,
-                                       GGML_TYPE_Q8_0, GGML_TYPE_I8, 77};
+        constexpr uint32_t kTypes[] = {GGML_TYPE_F32,
+                                       GGML_TYPE_F32,
+                                       GGML_TYPE_F32,
+                                       GGML_TYPE_F16,
+                                       GGML_TYPE_Q8_0,
+                                       GGML_TYPE_I8,
+                                       77};
         constexpr int64_t kSizes[] = {1, 2, 4, 8, 32, 64, 0, -1, int64_t{1} << 40};
         tensor.type = input_.PickValueInArray(kTypes);
         tensor.ne = {input_.PickValueInArray(kSizes), input_.PickValueInArray(kSizes), 1, 1};
         const bool blocks = tensor.type == GGML_TYPE_Q8_0;
-        const uint64_t element = blocks                            ? 34
+        const uint64_t element = blocks                         ? 34
                                  : tensor.type == GGML_TYPE_F16 ? 2
                                  : tensor.type == GGML_TYPE_I8  ? 1
                                                                 : 4;
@@ -214,8 +220,8 @@ class Guest {
     }
 
     protocol::GraphTensor node(size_t position) {
-        constexpr uint32_t kOps[] = {GGML_OP_NONE,  GGML_OP_NONE,     GGML_OP_ADD,  GGML_OP_MUL,
-                                     GGML_OP_SCALE, GGML_OP_MUL_MAT,  GGML_OP_CPY,  GGML_OP_CONT,
+        constexpr uint32_t kOps[] = {GGML_OP_NONE,  GGML_OP_NONE,     GGML_OP_ADD,   GGML_OP_MUL,
+                                     GGML_OP_SCALE, GGML_OP_MUL_MAT,  GGML_OP_CPY,   GGML_OP_CONT,
                                      GGML_OP_VIEW,  GGML_OP_RMS_NORM, GGML_OP_UNARY, 99};
         protocol::GraphTensor made;
         lay_out(made.tensor);
@@ -311,7 +317,8 @@ class Guest {
     }
 
     void send_raw() {
-        const auto bytes = input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 128));
+        const auto bytes =
+            input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 128));
         const auto view = std::as_bytes(std::span(bytes));
         send_bytes(ring(), input_.ConsumeIntegralInRange<uint32_t>(0, 32),
                    {view.begin(), view.end()});
@@ -322,8 +329,8 @@ class Guest {
     std::shared_ptr<OneRegion> regions_ = std::make_shared<OneRegion>();
     std::shared_ptr<backend::Session> session_ = std::make_shared<backend::Session>(
         1, catalogue(), regions_, limits(), std::chrono::microseconds(0),
-        std::make_shared<backend::MemoryAccount>(kMemory),
-        std::make_shared<backend::GraphUids>(0), nullptr, log_);
+        std::make_shared<backend::MemoryAccount>(kMemory), std::make_shared<backend::GraphUids>(0),
+        nullptr, log_);
     Commands control_{session_, 0, 1};
     Commands stream_{session_, 1, 1};
     std::vector<protocol::Handle> buffers_;

@@ -32,9 +32,9 @@ class Vmm {
         require(::ftruncate(memory_.number(), kMemory) == 0, "there is memory");
         region_ = *wire::map_region(memory_.number(), kMemory);
         std::array<int, 2> ends{};
-        require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) ==
-                    0,
-                "there is a socket");
+        require(
+            ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0,
+            "there is a socket");
         socket_ = FileDescriptor(ends[1]);
         endpoint_ = *vhost_user::Endpoint::create(FileDescriptor(ends[0]), device_, *channel_,
                                                   *loop_, log_, [this] { closed_ = true; });
@@ -86,7 +86,9 @@ class Vmm {
         message(static_cast<uint32_t>(type), std::as_bytes(std::span(numbers)), -1);
     }
     void set_file(RequestType type, int file) { send(type, {0}, file); }
-    void set_memory() { send(RequestType::kSetMemoryTable, {1, kGuest, kMemory, kVmm, 0}, memory_.number()); }
+    void set_memory() {
+        send(RequestType::kSetMemoryTable, {1, kGuest, kMemory, kVmm, 0}, memory_.number());
+    }
     void set_addresses() {
         send(RequestType::kSetVringAddress,
              {0, kVmm + kDescriptors, kVmm + kUsed, kVmm + kAvailable, 0});
@@ -143,8 +145,8 @@ class Vmm {
         const uint32_t type = input_.ConsumeIntegralInRange<uint32_t>(1, 45);
         std::vector<uint64_t> numbers;
         const size_t count = input_.ConsumeIntegralInRange<size_t>(0, 9);
-        constexpr uint64_t kNumbers[] = {0, 1, 2, kQueue, kGuest, kVmm, kMemory, UINT64_MAX,
-                                         kVmm + kAvailable, kVmm + kUsed};
+        constexpr uint64_t kNumbers[] = {
+            0, 1, 2, kQueue, kGuest, kVmm, kMemory, UINT64_MAX, kVmm + kAvailable, kVmm + kUsed};
         for (size_t i = 0; i < count; ++i)
             numbers.push_back(input_.ConsumeBool() ? input_.PickValueInArray(kNumbers)
                                                    : input_.ConsumeIntegral<uint64_t>());
@@ -152,7 +154,8 @@ class Vmm {
     }
 
     void send_raw() {
-        const auto bytes = input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 64));
+        const auto bytes =
+            input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 64));
         deliver(std::as_bytes(std::span(bytes)), some_file());
     }
 
@@ -183,7 +186,8 @@ class Vmm {
     }
 
     void write_bytes() {
-        const auto bytes = input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 64));
+        const auto bytes =
+            input_.ConsumeBytes<uint8_t>(input_.ConsumeIntegralInRange<size_t>(0, 64));
         static_cast<void>(region_->copy_in(input_.ConsumeIntegralInRange<uint64_t>(0, kMemory),
                                            std::as_bytes(std::span(bytes))));
     }

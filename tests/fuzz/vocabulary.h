@@ -24,16 +24,15 @@ inline const std::vector<validate::TypeTraits>& ggml_types() {
 
 inline const std::vector<std::string>& unary_ops() {
     static const std::vector<std::string> names = {
-        "ABS",      "SGN",  "NEG",       "STEP",        "TANH", "ELU",      "RELU",
-        "SIGMOID",  "GELU", "GELU_QUICK", "SILU",       "HARDSWISH", "HARDSIGMOID", "EXP",
-        "EXPM1",    "SOFTPLUS", "GELU_ERF", "XIELU",    "FLOOR", "CEIL",    "ROUND", "TRUNC"};
+        "ABS",      "SGN",        "NEG",   "STEP",      "TANH",        "ELU",  "RELU",  "SIGMOID",
+        "GELU",     "GELU_QUICK", "SILU",  "HARDSWISH", "HARDSIGMOID", "EXP",  "EXPM1", "SOFTPLUS",
+        "GELU_ERF", "XIELU",      "FLOOR", "CEIL",      "ROUND",       "TRUNC"};
     return names;
 }
 
 inline const std::vector<std::string>& glu_ops() {
     static const std::vector<std::string> names = {
-        "REGLU",     "GEGLU",       "SWIGLU",      "SWIGLU_OAI",
-        "GEGLU_ERF", "GEGLU_QUICK", "SWIGLU_CLAMP"};
+        "REGLU", "GEGLU", "SWIGLU", "SWIGLU_OAI", "GEGLU_ERF", "GEGLU_QUICK", "SWIGLU_CLAMP"};
     return names;
 }
 

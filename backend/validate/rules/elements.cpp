@@ -16,11 +16,6 @@ constexpr int64_t kLargestInterpolated = int64_t{1} << 22;
 
 }  // namespace
 
-// Kernels step through the second source with gaps only where nothing is broadcast.
-bool is_broadcast_as_kernels_can(const Node& node) {
-    return has_packed_rows(node, kB) || are_same_shape(node, kB, kA);
-}
-
 bool has_float_types_of_a_sum(const Node& node) {
     if (node.is(kA, types::kQuantised))
         return true;  // adds_to_blocks
@@ -48,8 +43,6 @@ bool is_gated_half(const Node& node) {
     Elements shape = node[kA].ne;
     if (node.has(kB))
         return are_same_shape(node, kB, kA) && has_shape(node, kResult, shape);
-    if (shape[0] % 2 != 0)
-        return false;
     shape[0] /= 2;
     return has_shape(node, kResult, shape);
 }

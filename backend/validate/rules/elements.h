@@ -6,7 +6,6 @@
 
 namespace virtgpu::validate::rules {
 
-bool is_broadcast_as_kernels_can(const Node& node);
 bool has_float_types_of_a_sum(const Node& node);
 bool adds_to_blocks(const Node& node);
 bool adds_its_type_or_f32(const Node& node);

@@ -52,6 +52,15 @@ constexpr Rule packed_rows(Operand x) {
             },
             "the rows of {0} have gaps", x};
 }
+// A matrix in one piece, wherever the next one is.
+constexpr Rule packed_matrices(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return has_packed_rows(node, rule.x) &&
+                       node.nb(rule.x, 1) ==
+                           static_cast<uint64_t>(node.ne(rule.x, 0)) * node.type_size(rule.x);
+            },
+            "the rows of {0} do not follow each other", x};
+}
 constexpr Rule contiguous(Operand x) {
     return {[](const Node& node, const Rule& rule) {
                 return !node.has(rule.x) || is_contiguous(node, rule.x);

@@ -75,6 +75,12 @@ bool is_attention(const Node& node) {
            has_shape(node, kResult, {v[0], q[2], q[1], q[3]});
 }
 
+bool has_attention_precision(const Node& node) {
+    constexpr int32_t kDefault = 0;
+    constexpr int32_t kF32 = 10;
+    return node.param(3) == kDefault || node.param(3) == kF32;
+}
+
 bool has_attention_mask(const Node& node) {
     if (!node.has(kD))
         return !(node.param_as_float(1) > 0.0F);  // ALiBi needs a mask

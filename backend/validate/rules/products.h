@@ -10,6 +10,7 @@ bool is_product_with_experts(const Node& node);
 bool is_outer_product(const Node& node);
 bool solves_triangle(const Node& node);
 bool is_attention(const Node& node);
+bool has_attention_precision(const Node& node);
 bool has_attention_mask(const Node& node);
 bool has_attention_sinks(const Node& node);
 bool is_indexer(const Node& node);

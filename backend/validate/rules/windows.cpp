@@ -26,9 +26,14 @@ bool are_sane(const Steps& steps) {
            steps.margin <= kLargestStep && steps.dilation >= 1 && steps.dilation <= kLargestStep;
 }
 
-// How many places a window of this size has.
+// How many places a window of this size has. As in ggml, one that is a little too large has one.
 int64_t places(int64_t size, int64_t window, const Steps& steps) {
-    const int64_t slack = size + 2 * steps.margin - steps.dilation * (window - 1) - 1;
+    return (size + 2 * steps.margin - steps.dilation * (window - 1) - 1) / steps.step + 1;
+}
+
+// The same for pooling, which rounds down.
+int64_t pooled_places(int64_t size, int64_t window, const Steps& steps) {
+    const int64_t slack = size + 2 * steps.margin - window;
     return slack < 0 ? 0 : slack / steps.step + 1;
 }
 
@@ -190,7 +195,8 @@ bool is_pooled_1d(const Node& node) {
     const Elements& ne = node[kA].ne;
     const Steps steps{node.param(2), node.param(3), 1};
     return are_sane(steps) && node.param(1) >= 1 && node.param(1) <= kLargestStep &&
-           has_shape(node, kResult, {places(ne[0], node.param(1), steps), ne[1], ne[2], ne[3]});
+           has_shape(node, kResult,
+                     {pooled_places(ne[0], node.param(1), steps), ne[1], ne[2], ne[3]});
 }
 
 // The margins are floats cut off to integers: the result may have a place more than they say.
@@ -202,8 +208,8 @@ bool is_pooled_2d(const Node& node) {
         if (!are_sane(steps) || window < 1 || window > kLargestStep)
             return false;
         const Steps wider{steps.step, steps.margin + 1, 1};
-        if (node.ne(kResult, i) < places(ne[i], window, steps) ||
-            node.ne(kResult, i) > places(ne[i], window, wider))
+        if (node.ne(kResult, i) < pooled_places(ne[i], window, steps) ||
+            node.ne(kResult, i) > pooled_places(ne[i], window, wider))
             return false;
     }
     return node.ne(kResult, 2) == ne[2] && node.ne(kResult, 3) == ne[3];

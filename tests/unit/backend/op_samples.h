@@ -55,6 +55,14 @@ inline ggml_tensor* rope_sample(const Maker& m, int mode, bool factors) {
                            1, 0, 1, 32, 1);
 }
 
+// Deprecated, and still what older guests send.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+inline ggml_tensor* add1_sample(const Maker& m) {
+    return ggml_add1(m, m.f32(8, 6), m.f32(1));
+}
+#pragma GCC diagnostic pop
+
 inline std::vector<Sample> copy_samples() {
     return {
         [](const Maker& m) { return ggml_dup(m, m.f32(5, 4, 3, 2)); },
@@ -87,11 +95,12 @@ inline std::vector<Sample> copy_samples() {
         [](const Maker& m) { return ggml_upscale(m, m.f32(4, 3, 2), 2, GGML_SCALE_MODE_NEAREST); },
         [](const Maker& m) {
             return ggml_interpolate(m, m.f32(8, 6, 2), 5, 9, 2, 1,
-                                    GGML_SCALE_MODE_BILINEAR | GGML_SCALE_FLAG_ANTIALIAS);
+                                    uint32_t{GGML_SCALE_MODE_BILINEAR} | GGML_SCALE_FLAG_ANTIALIAS);
         },
         [](const Maker& m) {
-            return ggml_interpolate(m, m.f32(8, 6, 2), 5, 9, 2, 1,
-                                    GGML_SCALE_MODE_BICUBIC | GGML_SCALE_FLAG_ALIGN_CORNERS);
+            return ggml_interpolate(
+                m, m.f32(8, 6, 2), 5, 9, 2, 1,
+                uint32_t{GGML_SCALE_MODE_BICUBIC} | GGML_SCALE_FLAG_ALIGN_CORNERS);
         },
         [](const Maker& m) { return ggml_view_2d(m, m.f32(8, 6), 3, 2, 32, 8); },
         [](const Maker& m) { return ggml_reshape_2d(m, m.f32(8, 6), 12, 4); },
@@ -108,7 +117,7 @@ inline std::vector<Sample> element_samples() {
         [](const Maker& m) { return ggml_sub(m, m.f16(8, 6), m.f16(8, 2)); },
         [](const Maker& m) { return ggml_mul(m, m.f32(8, 6), m.f32(2, 3)); },
         [](const Maker& m) { return ggml_div_inplace(m, m.f32(8, 6), m.f32(8, 6)); },
-        [](const Maker& m) { return ggml_add1(m, m.f32(8, 6), m.f32(1)); },
+        add1_sample,
         [](const Maker& m) { return ggml_add_id(m, m.f32(8, 2, 3), m.f32(8, 5), m.i32(2, 3)); },
         [](const Maker& m) { return ggml_count_equal(m, m.i32(8, 6), m.i32(8, 6)); },
         [](const Maker& m) { return ggml_silu(m, m.f32(8, 6)); },
@@ -223,11 +232,11 @@ inline std::vector<Sample> product_samples() {
         [](const Maker& m) { return ggml_ssm_conv(m, m.f32(10, 6, 2), m.f32(4, 6)); },
         [](const Maker& m) {
             return ggml_ssm_scan(m, m.f32(16, 8, 4, 5), m.f32(8, 4, 7, 2), m.f32(4, 7, 2),
-                                 m.f32(1, 4), m.f32(16, 2, 7, 2), m.f32(16, 2, 7, 2), m.i32(2), 1);
+                                 m.f32(1, 4), m.f32(16, 2, 7, 2), m.f32(16, 2, 7, 2), m.i32(2), 3);
         },
         [](const Maker& m) {
             return ggml_ssm_scan(m, m.f32(16, 1, 4, 5), m.f32(1, 4, 7, 2), m.f32(4, 7, 2),
-                                 m.f32(16, 4), m.f32(16, 1, 7, 2), m.f32(16, 1, 7, 2), m.i32(2), 3);
+                                 m.f32(16, 4), m.f32(16, 1, 7, 2), m.f32(16, 1, 7, 2), m.i32(2), 1);
         },
         [](const Maker& m) {
             return ggml_rwkv_wkv6(m, m.f32(64, 2, 6), m.f32(64, 2, 6), m.f32(64, 2, 6),
@@ -292,7 +301,7 @@ inline std::vector<Sample> window_samples() {
                                           1);
         },
         [](const Maker& m) {
-            ggml_tensor* const kernel = ggml_permute(m, m.f32(4, 3, 3, 1), 3, 0, 1, 2);
+            ggml_tensor* const kernel = ggml_permute(m, m.f32(1, 4, 3, 3), 2, 3, 0, 1);
             ggml_tensor* const image = ggml_permute(m, m.f32(4, 9, 8, 2), 2, 0, 1, 3);
             return ggml_conv_2d_dw_direct(m, kernel, image, 2, 1, 1, 0, 1, 1);
         },
