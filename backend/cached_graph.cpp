@@ -89,6 +89,7 @@ Result<void> CachedGraph::rebuild(const Exchanged& exchanged, Session& session,
     TRY(buffers.check_reach(device));
     for (const uint32_t position : exchanged.positions)
         builder_.update(position, valid_.tensors[position], buffers);
+    indices_.choose(*vocabulary, valid_, builder_);
     return {};
 }
 
@@ -120,6 +121,7 @@ Result<ggml_cgraph*> CachedGraph::build(Session& session, ggml_backend_dev_t dev
     for (int i = 0; i < ggml_graph_n_nodes(built); ++i)
         TRY(check_supported(*ggml_graph_node(built, i), device));
     weights_.choose(valid_, builder_, buffers, device, session);
+    indices_.choose(*vocabulary, valid_, builder_);
     buffers_ = buffers.unheld();
     built_ = built;
     return built_;

@@ -6,6 +6,7 @@
 
 #include "backend/graph_builder.h"
 #include "backend/graph_weights.h"
+#include "backend/index_check.h"
 #include "backend/memory_account.h"
 #include "protocol/generated/structures.h"
 
@@ -35,6 +36,8 @@ class CachedGraph {
     // Null when it cannot be run: an edit was wrong, or the device does not support it.
     ggml_cgraph* built() const { return built_; }
     GraphWeights& weights() { return weights_; }
+    // Fault::kRefused when data of the graph names what is not there. The buffers must be held.
+    Result<void> check_indices() const { return indices_.check(); }
 
     // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
     Result<std::vector<std::shared_ptr<const void>>> hold_buffers() const;
@@ -57,6 +60,7 @@ class CachedGraph {
     validate::ValidGraph valid_;  // of what is in builder_
     GraphBuilder builder_;
     GraphWeights weights_;          // of what is in builder_
+    IndexCheck indices_;            // of what is in builder_
     ggml_cgraph* built_ = nullptr;  // in builder_
     std::vector<std::weak_ptr<Buffer>> buffers_;
 };

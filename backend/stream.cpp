@@ -117,6 +117,9 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
         return {};
     // Until the backend is done, or until finish() where it goes on in the background.
     Held held = TRY(graph.hold_buffers());
+    // What a device does in the background may still write the indices.
+    if (!asynchronous_)
+        TRY(graph.check_indices());
     bring_up_to_date(graph, held);
     start(held);
     const Watchdog::Timed timed(session_.watchdog(), session_.context());

@@ -42,6 +42,7 @@ OUTPUTS = {
     "stubs.cpp.j2": "frontend/generated/stubs.cpp",
     "PROTOCOL.md.j2": "docs/PROTOCOL.md",
     "protocol.dict.j2": "tests/fuzz/protocol.dict",
+    "structure_list.h.j2": "tests/fuzz/generated/structure_list.h",
 }
 
 

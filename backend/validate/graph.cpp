@@ -1,6 +1,9 @@
 #include "backend/validate/graph.h"
 
 #include <algorithm>
+#include <map>
+
+#include "backend/validate/node.h"
 
 namespace virtgpu::validate {
 
@@ -16,6 +19,27 @@ Result<std::optional<uint32_t>> earlier(uint32_t reference, size_t position) {
     return std::optional(reference - 1);
 }
 
+bool reads_any(const ValidGraphTensor& node, const std::vector<bool>& exchanged) {
+    return std::any_of(node.sources.begin(), node.sources.end(),
+                       [&exchanged](const auto& source) { return source && exchanged[*source]; });
+}
+
+Node node_of(const Vocabulary& vocabulary, const ValidGraph& graph,
+             const ValidGraphTensor& tensor) {
+    Node::Sources sources{};
+    for (size_t i = 0; i < sources.size(); ++i)
+        sources[i] = tensor.sources[i] ? &graph.tensors[*tensor.sources[i]].tensor : nullptr;
+    return {vocabulary, tensor.tensor, sources};
+}
+
+// Whether a node of the graph writes it, itself or as what it views.
+bool is_written(const ValidGraph& graph, const ValidGraphTensor& tensor) {
+    const auto computes = [](const ValidGraphTensor& candidate) {
+        return is_computed(candidate) && candidate.tensor.kind != OpKind::kView;
+    };
+    return computes(tensor) || (tensor.view_source && computes(graph.tensors[*tensor.view_source]));
+}
+
 class GraphValidator {
  public:
     GraphValidator(const TensorValidator& validator, Placement placement, ValidGraph graph = {})
@@ -29,7 +53,7 @@ class GraphValidator {
  private:
     Result<ValidGraphTensor> check_tensor(const protocol::GraphTensor& tensor, size_t position,
                                           bool is_node) const;
-    Result<void> check_sources(const ValidGraphTensor& node) const;
+    Result<void> check_operation(const ValidGraphTensor& node) const;
     Result<void> check_view(const ValidGraphTensor& view) const;
     void mark_outside_uses(std::span<const protocol::GraphTensor> tensors);
 
@@ -66,7 +90,7 @@ Result<ValidGraphTensor> GraphValidator::check_tensor(const protocol::GraphTenso
     valid.view_offset = tensor.view_offset;
     TRY(check_view(valid));
     if (is_node) {
-        TRY(check_sources(valid));
+        TRY(check_operation(valid));
     } else {
         // What is no node of this graph is never computed here, or it would be computed a second
         // time on memory that has been reused since.
@@ -89,16 +113,16 @@ Result<ValidGraph> GraphValidator::check_exchanged(std::span<const protocol::Gra
     for (const ValidGraphTensor& tensor : graph_.tensors)
         if (tensor.view_source && exchanged[*tensor.view_source])
             TRY(check_view(tensor));
+    for (const uint32_t position : graph_.nodes)
+        if (!exchanged[position] && reads_any(graph_.tensors[position], exchanged))
+            TRY(check_operation(graph_.tensors[position]));
     mark_outside_uses(tensors);
     return std::move(graph_);
 }
 
-Result<void> GraphValidator::check_sources(const ValidGraphTensor& node) const {
-    const OpRules& rules = validator_.vocabulary().rules(node.tensor.op);
-    for (uint32_t i = 0; i < rules.required_sources; ++i)
-        if (!node.sources[i])
-            return wire::fail(Fault::kRefused, "{} without its source {}", rules.name, i);
-    return {};
+Result<void> GraphValidator::check_operation(const ValidGraphTensor& node) const {
+    const Vocabulary& vocabulary = validator_.vocabulary();
+    return check_node(vocabulary.rules(node.tensor.op), node_of(vocabulary, graph_, node));
 }
 
 Result<void> GraphValidator::check_view(const ValidGraphTensor& view) const {
@@ -169,6 +193,24 @@ Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
         needed.back().view_source = 1;
     }
     return GraphValidator(validator, Placement::kRequired).check(needed, {});
+}
+
+std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGraph& graph) {
+    std::map<uint32_t, int64_t> bounds;
+    for (const uint32_t position : graph.nodes) {
+        const ValidGraphTensor& tensor = graph.tensors[position];
+        const auto indices =
+            indices_of(vocabulary.rules(tensor.tensor.op), node_of(vocabulary, graph, tensor));
+        if (!indices || is_written(graph, graph.tensors[*tensor.sources[indices->source]]))
+            continue;
+        const auto [found, added] =
+            bounds.emplace(*tensor.sources[indices->source], indices->bound);
+        found->second = std::min(found->second, indices->bound);
+    }
+    std::vector<IndexUse> uses;
+    for (const auto& [position, bound] : bounds)
+        uses.push_back({position, bound});
+    return uses;
 }
 
 }  // namespace virtgpu::validate

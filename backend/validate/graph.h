@@ -54,4 +54,14 @@ Result<ValidGraph> check_bundle(const TensorValidator& validator,
 Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
                                        const std::vector<protocol::GraphTensor>& tensors);
 
+// A tensor whose elements name rows of others and have to be less than `bound`, and not negative.
+struct IndexUse {
+    uint32_t tensor = 0;  // position
+    int64_t bound = 0;
+};
+
+// All that are in memory before the graph is computed, each once: those that the graph computes
+// itself nobody can look at. For a valid graph.
+std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGraph& graph);
+
 }  // namespace virtgpu::validate

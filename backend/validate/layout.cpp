@@ -1,5 +1,7 @@
 #include "backend/validate/layout.h"
 
+#include <algorithm>
+
 namespace virtgpu::validate {
 
 namespace {
@@ -62,6 +64,21 @@ Result<void> check_unused_strides(const Elements& elements, const Strides& strid
         if (elements[i] == 1 && strides[i] > buffer_size)
             return wire::fail(Fault::kRefused, "dimension {} strides {} bytes in a buffer of {}", i,
                               strides[i], buffer_size);
+    return {};
+}
+
+uint64_t alignment_of(const TypeTraits& type) {
+    constexpr uint64_t kLargest = 8;
+    const uint64_t power = type.type_size & (~uint64_t{type.type_size} + 1);
+    return std::min(power, type.block_size == 1 ? kLargest : kLargest / 4);
+}
+
+Result<void> check_alignment(const TypeTraits& type, const Elements& elements,
+                             const Strides& strides) {
+    for (size_t i = 0; i < elements.size(); ++i)
+        if (elements[i] > 1 && strides[i] % alignment_of(type) != 0)
+            return wire::fail(Fault::kRefused, "a stride of {} bytes for {}", strides[i],
+                              type.name);
     return {};
 }
 

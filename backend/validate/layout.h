@@ -22,4 +22,10 @@ Result<uint64_t> extent(const TypeTraits& type, const Elements& elements, const 
 Result<void> check_unused_strides(const Elements& elements, const Strides& strides,
                                   uint64_t buffer_size);
 
+// What kernels rely on: elements lie at multiples of their own size, blocks at those of the largest
+// number in them.
+uint64_t alignment_of(const TypeTraits& type);
+Result<void> check_alignment(const TypeTraits& type, const Elements& elements,
+                             const Strides& strides);
+
 }  // namespace virtgpu::validate

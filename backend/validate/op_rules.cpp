@@ -1,96 +1,92 @@
 #include "backend/validate/op_rules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
-#include <iterator>
+
+#include "backend/validate/op_table.h"
 
 namespace virtgpu::validate {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kViews = {"VIEW", "RESHAPE", "PERMUTE", "TRANSPOSE"};
+// Kernels keep dimensions and numbers of rows in an int.
+constexpr int64_t kLargestCount = INT32_MAX;
 
-// Operations with a number of required sources other than one.
-struct SourceCount {
-    std::string_view op;
-    uint32_t count;
-};
-constexpr SourceCount kSourceCounts[] = {
-    {"NONE", 0},
-    {"ARANGE", 0},
-    {"ADD", 2},
-    {"ADD1", 2},
-    {"ACC", 2},
-    {"SUB", 2},
-    {"MUL", 2},
-    {"DIV", 2},
-    {"COUNT_EQUAL", 2},
-    {"CONCAT", 2},
-    {"SILU_BACK", 2},
-    {"RMS_NORM_BACK", 2},
-    {"MUL_MAT", 2},
-    {"OUT_PROD", 2},
-    {"SET", 2},
-    {"CPY", 2},
-    {"GET_ROWS", 2},
-    {"GET_ROWS_BACK", 2},
-    {"SET_ROWS", 2},
-    {"SOFT_MAX_BACK", 2},
-    {"ROPE", 2},
-    {"ROPE_BACK", 2},
-    {"CONV_TRANSPOSE_1D", 2},
-    {"IM2COL", 2},
-    {"IM2COL_BACK", 2},
-    {"IM2COL_3D", 2},
-    {"CONV_2D", 2},
-    {"CONV_3D", 2},
-    {"CONV_2D_DW", 2},
-    {"CONV_TRANSPOSE_2D", 2},
-    {"POOL_2D_BACK", 2},
-    {"SSM_CONV", 2},
-    {"SOLVE_TRI", 2},
-    {"CROSS_ENTROPY_LOSS", 2},
-    {"DSV4_HC_PRE", 2},
-    {"ADD_ID", 3},
-    {"MUL_MAT_ID", 3},
-    {"FLASH_ATTN_EXT", 3},
-    {"ADD_REL_POS", 3},
-    {"DSV4_HC_COMB", 3},
-    {"CROSS_ENTROPY_LOSS_BACK", 3},
-    {"OPT_STEP_SGD", 3},
-    {"DSV4_HC_POST", 3},
-    {"FLASH_ATTN_BACK", 4},
-    {"LIGHTNING_INDEXER", 4},
-    {"GATED_LINEAR_ATTN", 5},
-    {"OPT_STEP_ADAMW", 5},
-    {"RWKV_WKV6", 6},
-    {"GATED_DELTA_NET", 6},
-    {"SSM_SCAN", 7},
-    {"RWKV_WKV7", 7},
-};
+std::string name_of(Operand x) {
+    return x == Operand::kResult ? "the result" : fmt::format("source {}", static_cast<int>(x) - 1);
+}
 
-OpKind kind_of(std::string_view name) {
-    if (name == "NONE")
-        return OpKind::kNone;
-    if (name == "UNARY")
-        return OpKind::kUnary;
-    if (name == "GLU")
-        return OpKind::kGlu;
-    // ggml issue 25289: the op_params of these hold an address that the host would call.
-    if (name.find("CUSTOM") != std::string_view::npos)
-        return OpKind::kForbidden;
-    if (std::find(kViews.begin(), kViews.end(), name) != kViews.end())
-        return OpKind::kView;
-    return OpKind::kCompute;
+bool has_countable_rows(const Node& node, Operand x) {
+    const Elements& ne = node[x].ne;
+    return std::all_of(ne.begin(), ne.end(), [](int64_t n) { return n <= kLargestCount; }) &&
+           product({ne[1], ne[2], ne[3]}) <= kLargestCount;
+}
+
+// The sources that ggml's function would have set, of types that it takes.
+Result<void> check_types(const OpRow& row, const Node& node) {
+    if (!node.is(Operand::kResult, row.result))
+        return wire::fail(Fault::kRefused, "{} has no result of this type", row.name);
+    for (size_t i = 0; i < row.sources.size(); ++i) {
+        const SourceRule& source = row.sources[i];
+        const Operand x = source_operand(i);
+        if (!node.has(x) && source.types != 0 && !source.optional)
+            return wire::fail(Fault::kRefused, "{} without its source {}", row.name, i);
+        if (node.has(x) && !node.is(x, source.types))
+            return wire::fail(Fault::kRefused, "{} does not read {} of this type", row.name,
+                              name_of(x));
+    }
+    return {};
+}
+
+// ggml's kernels divide by dimensions of what they read.
+Result<void> check_counts(const OpRow& row, const Node& node) {
+    for (size_t i = 0; i <= row.sources.size(); ++i) {
+        const auto x = static_cast<Operand>(i);
+        if (!node.has(x))
+            continue;
+        if (i > 0 && node.empty(x) && !row.sources[i - 1].may_be_empty)
+            return wire::fail(Fault::kRefused, "{}: {} is empty", row.name, name_of(x));
+        if (!has_countable_rows(node, x))
+            return wire::fail(Fault::kRefused, "{}: {} is too large", row.name, name_of(x));
+    }
+    return {};
 }
 
 }  // namespace
 
 OpRules rules_for(std::string_view name) {
-    const auto* const entry =
-        std::find_if(std::begin(kSourceCounts), std::end(kSourceCounts),
-                     [name](const SourceCount& candidate) { return candidate.op == name; });
-    return {std::string(name), kind_of(name), entry == std::end(kSourceCounts) ? 1 : entry->count};
+    const auto table = op_table();
+    const auto row = std::find_if(table.begin(), table.end(), [name](const OpRow& candidate) {
+        return candidate.name == name;
+    });
+    if (row == table.end())
+        return {std::string(name), OpKind::kForbidden, nullptr};
+    return {std::string(name), row->kind, &*row};
+}
+
+Result<void> check_node(const OpRules& rules, const Node& node) {
+    if (rules.row == nullptr)
+        return wire::fail(Fault::kRefused, "{} is no operation for guests", rules.name);
+    const OpRow& row = *rules.row;
+    TRY(check_types(row, node));
+    // Nothing is computed, and ggml makes such nodes of whatever is empty.
+    if (row.kind == OpKind::kNone || row.kind == OpKind::kView || node.empty(Operand::kResult))
+        return {};
+    TRY(check_counts(row, node));
+    for (const Rule& rule : row.rules)
+        if (rule.holds != nullptr && !rule.holds(node, rule))
+            return wire::fail(
+                Fault::kRefused, "{}: {}", row.name,
+                fmt::format(fmt::runtime(rule.text), name_of(rule.x), name_of(rule.y), rule.word));
+    return {};
+}
+
+std::optional<Indices> indices_of(const OpRules& rules, const Node& node) {
+    if (rules.row == nullptr || rules.row->index.indices == Operand::kResult)
+        return std::nullopt;
+    const IndexRule& index = rules.row->index;
+    return Indices{static_cast<size_t>(index.indices) - 1, node.ne(index.of, index.dimension)};
 }
 
 }  // namespace virtgpu::validate

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,23 +14,37 @@ namespace virtgpu::validate {
 using wire::Fault;
 using wire::Result;
 
-enum class OpKind {
+class Node;
+struct OpRow;
+
+enum class OpKind : uint8_t {
     kNone,       // a leaf
     kView,       // computes nothing: VIEW, RESHAPE, PERMUTE, TRANSPOSE
     kUnary,      // op_params[0] is a ggml_unary_op
     kGlu,        // op_params[0] is a ggml_glu_op
     kCompute,    // everything else
-    kForbidden,  // op_params hold a function pointer
+    kForbidden,  // of which no rules are known, or whose op_params hold a function pointer
 };
 
 struct OpRules {
     std::string name;
     OpKind kind = OpKind::kForbidden;
-    // Sources, from the first, that the backends read without looking whether they are there.
-    uint32_t required_sources = 0;
+    const OpRow* row = nullptr;  // in the table of operations; null for what is forbidden
 };
 
-// The rules of the operation that ggml calls `name`. Rules for shapes per operation belong here.
+// The rules of the operation that ggml calls `name`: a row of op_table.cpp.
 OpRules rules_for(std::string_view name);
+
+// Whether ggml's own function for this operation could have made the node. Kernels rely on that;
+// where they look at all they abort the process. Fault::kRefused with the rule that does not hold.
+Result<void> check_node(const OpRules& rules, const Node& node);
+
+// Where the node's data names elements of what it reads or writes: the source with the indices, and
+// what they have to be less than.
+struct Indices {
+    size_t source = 0;
+    int64_t bound = 0;
+};
+std::optional<Indices> indices_of(const OpRules& rules, const Node& node);
 
 }  // namespace virtgpu::validate

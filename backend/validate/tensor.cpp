@@ -21,6 +21,7 @@ Result<ValidTensor> TensorValidator::check(const protocol::Tensor& tensor,
     valid.ne = tensor.ne;
     valid.nb = tensor.nb;
     valid.extent = TRY(extent(vocabulary_.traits(valid.type), tensor.ne, tensor.nb));
+    TRY(check_alignment(vocabulary_.traits(valid.type), tensor.ne, tensor.nb));
     TRY(translate_op(tensor, valid));
     std::memcpy(valid.name.data(), tensor.name.data(), valid.name.size() - 1);
     if (placement == Placement::kRequired)
@@ -35,6 +36,7 @@ Result<ValidTensor> TensorValidator::check(const protocol::TensorData& tensor) c
     valid.ne = tensor.ne;
     valid.nb = tensor.nb;
     valid.extent = TRY(extent(vocabulary_.traits(valid.type), tensor.ne, tensor.nb));
+    TRY(check_alignment(vocabulary_.traits(valid.type), tensor.ne, tensor.nb));
     TRY(place({tensor.buffer, tensor.data_offset}, valid));
     return valid;
 }
@@ -64,7 +66,11 @@ Result<void> TensorValidator::place(const Place& place, ValidTensor& valid) cons
         return wire::fail(Fault::kPeer, "bytes {}+{} lie outside a buffer of {}", place.offset,
                           valid.extent, size);
     TRY(check_unused_strides(valid.ne, valid.nb, size));
+    if (place.offset % alignment_of(vocabulary_.traits(valid.type)) != 0)
+        return wire::fail(Fault::kRefused, "a tensor of {} at byte {}",
+                          vocabulary_.traits(valid.type).name, place.offset);
     valid.place = place;
+    valid.room = size - place.offset;
     return {};
 }
 

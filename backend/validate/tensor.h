@@ -35,6 +35,7 @@ struct ValidTensor {
     std::array<char, protocol::kMaxNameLength> name{};  // ends with a zero
     std::optional<Place> place;  // without one, nothing may read or write the data
     uint64_t extent = 0;         // bytes, all of them inside the buffer
+    uint64_t room = 0;           // bytes from its first to the buffer's end; 0 without a place
 };
 
 enum class Placement {

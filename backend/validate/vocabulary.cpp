@@ -60,6 +60,8 @@ Result<Vocabulary> Vocabulary::negotiate(std::shared_ptr<const HostVocabulary> h
     if (leaf == host->ops.end())
         return wire::fail(Fault::kSystem, "the host's ggml has no operation NONE");
     vocabulary.leaf_op_ = static_cast<uint32_t>(leaf - host->ops.begin());
+    for (const TypeTraits& traits : host->types)
+        vocabulary.type_sets_.push_back(type_set_of(traits.name));
     vocabulary.host_ = std::move(host);
     return vocabulary;
 }

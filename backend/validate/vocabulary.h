@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/validate/op_rules.h"
+#include "backend/validate/type_set.h"
 #include "protocol/generated/structures.h"
 
 namespace virtgpu::validate {
@@ -57,10 +58,12 @@ class Vocabulary {
     // By the host's numbers, as returned above.
     const OpRules& rules(uint32_t op) const { return host_->ops[op]; }
     const TypeTraits& traits(uint32_t type) const { return host_->types[type]; }
+    TypeSet type_set(uint32_t type) const { return type_sets_[type]; }
     uint32_t leaf_op() const { return leaf_op_; }
 
  private:
     std::shared_ptr<const HostVocabulary> host_;
+    std::vector<TypeSet> type_sets_;
     NameMap ops_;
     NameMap types_;
     NameMap unary_ops_;

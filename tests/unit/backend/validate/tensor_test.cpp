@@ -172,6 +172,25 @@ TEST(TensorValidator, Issue26825StrideOfASizeOneDimension) {
     EXPECT_EQ(outcome(checker.check(tensor)), "valid");
 }
 
+// Kernels load whole numbers; a processor may fault on others, and a GPU does.
+TEST(TensorValidator, MisalignedStridesAndPlaces) {
+    Checker checker;
+    auto tensor = small_tensor();
+    tensor.nb[1] = 33;
+    EXPECT_EQ(outcome(checker.check(tensor)), "refused");
+    tensor = small_tensor();
+    tensor.data_offset = 2;
+    EXPECT_EQ(outcome(checker.check(tensor)), "refused");
+    tensor.data_offset = 4;
+    EXPECT_EQ(outcome(checker.check(tensor)), "valid");
+    // Blocks of 34 bytes hold numbers of two.
+    tensor = quantized();
+    tensor.data_offset = 1;
+    EXPECT_EQ(outcome(checker.check(tensor)), "refused");
+    tensor.data_offset = 2;
+    EXPECT_EQ(outcome(checker.check(tensor)), "valid");
+}
+
 TEST(TensorValidator, UnknownFlags) {
     Checker checker;
     auto tensor = small_tensor();

@@ -1,0 +1,146 @@
+// Rules on shapes, strides, types and parameters that many operations share.
+#pragma once
+
+#include "backend/validate/rules/rule.h"
+
+namespace virtgpu::validate {
+
+// ggml's word for it: each row follows the row before without a gap, likewise each plane;
+// dimensions of one element do not count. With free dimensions, the strides of as many after the
+// first one may be anything.
+bool is_contiguous(const Node& node, Operand x, size_t free_dimensions = 0);
+// A row's elements follow each other.
+bool has_packed_rows(const Node& node, Operand x);
+bool are_same_shape(const Node& node, Operand x, Operand y);
+bool repeats_into(const Node& node, Operand part, Operand whole);
+
+namespace rules {
+
+constexpr Rule same_shape(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) { return are_same_shape(node, rule.x, rule.y); },
+            "{0} and {1} differ in shape", x, y};
+}
+constexpr Rule same_count(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.elements(rule.x) == node.elements(rule.y);
+            },
+            "{0} and {1} differ in elements", x, y};
+}
+constexpr Rule same_type(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) || !node.has(rule.y) ||
+                       node[rule.x].type == node[rule.y].type;
+            },
+            "{0} and {1} differ in type", x, y};
+}
+// Also when x is not there.
+constexpr Rule same_layout(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) ||
+                       (node[rule.x].type == node[rule.y].type &&
+                        node[rule.x].ne == node[rule.y].ne && node[rule.x].nb == node[rule.y].nb);
+            },
+            "{0} is not laid out as {1}", x, y};
+}
+constexpr Rule repeats(Operand part, Operand whole) {
+    return {[](const Node& node, const Rule& rule) { return repeats_into(node, rule.x, rule.y); },
+            "{0} cannot be repeated into {1}", part, whole};
+}
+constexpr Rule packed_rows(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) || has_packed_rows(node, rule.x);
+            },
+            "the rows of {0} have gaps", x};
+}
+// A matrix in one piece, wherever the next one is.
+constexpr Rule packed_matrices(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return has_packed_rows(node, rule.x) &&
+                       node.nb(rule.x, 1) ==
+                           static_cast<uint64_t>(node.ne(rule.x, 0)) * node.type_size(rule.x);
+            },
+            "the rows of {0} do not follow each other", x};
+}
+constexpr Rule contiguous(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) || is_contiguous(node, rule.x);
+            },
+            "{0} is not contiguous", x};
+}
+// For kernels that count rows through all dimensions with the stride of the second.
+constexpr Rule evenly_spaced_rows(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) ||
+                       (has_packed_rows(node, rule.x) && is_contiguous(node, rule.x, 1));
+            },
+            "the rows of {0} are not evenly spaced", x};
+}
+// No stride is smaller than the one before: not transposed, not permuted.
+constexpr Rule ordered(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.nb(rule.x, 0) <= node.nb(rule.x, 1) &&
+                       node.nb(rule.x, 1) <= node.nb(rule.x, 2) &&
+                       node.nb(rule.x, 2) <= node.nb(rule.x, 3);
+            },
+            "{0} is permuted", x};
+}
+constexpr Rule scalar(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return node[rule.x].ne == Elements{1, 1, 1, 1};
+            },
+            "{0} is not a single number", x};
+}
+// Of the dimensions from this one on, all have one element: 1 for a vector, 2 for a matrix.
+constexpr Rule flat(Operand x, int64_t dimensions) {
+    return {[](const Node& node, const Rule& rule) {
+                for (size_t i = static_cast<size_t>(rule.low); i < 4; ++i)
+                    if (node.ne(rule.x, i) != 1)
+                        return false;
+                return true;
+            },
+            "{0} has too many dimensions",
+            x,
+            Operand::kResult,
+            0,
+            dimensions};
+}
+constexpr Rule at_least_elements(Operand x, int64_t count) {
+    return {[](const Node& node, const Rule& rule) { return node.ne(rule.x, 0) >= rule.low; },
+            "{0} is too short",
+            x,
+            Operand::kResult,
+            0,
+            count};
+}
+// Memory that the kernel sorts by must not change under its hands.
+constexpr Rule apart(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) {
+                const ValidTensor& one = node[rule.x];
+                const ValidTensor& other = node[rule.y];
+                return !one.place || !other.place || !(one.place->buffer == other.place->buffer) ||
+                       one.place->offset >= other.place->offset + other.extent ||
+                       other.place->offset >= one.place->offset + one.extent;
+            },
+            "{0} and {1} overlap", x, y};
+}
+constexpr Rule parameter(size_t word, int64_t low, int64_t high) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.param(rule.word) >= rule.low && node.param(rule.word) <= rule.high;
+            },
+            "parameter {2} is out of range",
+            Operand::kResult,
+            Operand::kResult,
+            word,
+            low,
+            high};
+}
+// A float; not negative and not NaN, as ggml asserts of an epsilon.
+constexpr Rule not_negative(size_t word) {
+    return {
+        [](const Node& node, const Rule& rule) { return node.param_as_float(rule.word) >= 0.0F; },
+        "parameter {2} is negative or no number", Operand::kResult, Operand::kResult, word};
+}
+
+}  // namespace rules
+
+}  // namespace virtgpu::validate

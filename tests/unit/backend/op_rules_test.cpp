@@ -1,0 +1,303 @@
+#include "backend/validate/op_rules.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "backend/ggml_vocabulary.h"
+#include "backend/validate/graph.h"
+#include "backend/validate/op_table.h"
+#include "tests/unit/backend/host_fixture.h"
+#include "tests/unit/backend/native_graph.h"
+#include "tests/unit/backend/op_samples.h"
+
+namespace virtgpu::backend {
+namespace {
+
+class NoBuffers : public validate::BufferSizes {
+ public:
+    Result<uint64_t> size_of(protocol::Handle /*buffer*/) override {
+        return wire::fail(Fault::kPeer, "there are no buffers");
+    }
+};
+
+// A node, last, and what it refers to, without places.
+std::vector<protocol::GraphTensor> describe(const ggml_tensor* node) {
+    std::vector<protocol::GraphTensor> tensors;
+    std::map<const ggml_tensor*, uint32_t> references;
+    protocol::GraphTensor last;
+    last.tensor = NativeGraph::describe_alone(node);
+    for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
+        const ggml_tensor* const source = node->src[i];
+        if (source == nullptr)
+            continue;
+        if (!references.contains(source)) {
+            protocol::GraphTensor entry;
+            entry.tensor = NativeGraph::describe_alone(source);
+            tensors.push_back(entry);
+            references[source] = static_cast<uint32_t>(tensors.size());
+        }
+        last.source[i] = references[source];
+    }
+    tensors.push_back(last);
+    return tensors;
+}
+
+class OpRulesTest : public ::testing::Test {
+ protected:
+    OpRulesTest()
+        : context_(
+              ggml_init({.mem_size = size_t{4} << 20, .mem_buffer = nullptr, .no_alloc = true})) {
+        for (const Sample& sample : all_samples())
+            nodes_.push_back(sample(Maker(context_)));
+    }
+    ~OpRulesTest() override { ggml_free(context_); }
+
+    std::string outcome(const std::vector<protocol::GraphTensor>& tensors) {
+        const auto checked = validate::check_bundle(validator_, tensors);
+        if (checked)
+            return "valid";
+        return checked.error().fault() == Fault::kRefused ? checked.error().message() : "peer";
+    }
+    bool is_valid(const std::vector<protocol::GraphTensor>& tensors) {
+        return outcome(tensors) == "valid";
+    }
+    const validate::OpRow& row(const ggml_tensor* node) {
+        return *validate::rules_for(ggml_op_name(node->op)).row;
+    }
+
+    ggml_context* context_;
+    std::vector<ggml_tensor*> nodes_;
+    NoBuffers buffers_;
+    validate::Vocabulary vocabulary_ =
+        *validate::Vocabulary::negotiate(read_ggml_vocabulary(), hello_of_this_ggml());
+    validate::TensorValidator validator_{vocabulary_, buffers_};
+};
+
+// A contiguous layout of the shape.
+void lay_out(protocol::Tensor& tensor) {
+    tensor.nb[0] = ggml_type_size(static_cast<ggml_type>(tensor.type));
+    tensor.nb[1] = ggml_row_size(static_cast<ggml_type>(tensor.type), tensor.ne[0]);
+    for (size_t i = 2; i < 4; ++i)
+        tensor.nb[i] = tensor.nb[i - 1] * static_cast<uint64_t>(tensor.ne[i - 1]);
+}
+
+TEST_F(OpRulesTest, WhatGgmlMakesIsValid) {
+    for (const ggml_tensor* const node : nodes_)
+        EXPECT_EQ(outcome(describe(node)), "valid") << ggml_op_desc(node);
+}
+
+TEST_F(OpRulesTest, EveryOperationOfTheTableHasASample) {
+    std::set<std::string_view> sampled = {"NONE"};
+    for (const ggml_tensor* const node : nodes_)
+        sampled.insert(ggml_op_name(node->op));
+    for (const validate::OpRow& row : validate::op_table())
+        EXPECT_TRUE(sampled.contains(row.name)) << row.name;
+}
+
+// ggml issue 25289, and what ggml itself no longer computes.
+TEST_F(OpRulesTest, TheTableHasEveryOperationOfGgmlButThese) {
+    const std::set<std::string_view> refused = {"MAP_CUSTOM1", "MAP_CUSTOM2", "MAP_CUSTOM3",
+                                                "CUSTOM", "FLASH_ATTN_BACK"};
+    for (int op = 0; op < GGML_OP_COUNT; ++op) {
+        const std::string_view name = ggml_op_name(static_cast<ggml_op>(op));
+        EXPECT_EQ(validate::rules_for(name).row == nullptr, refused.contains(name)) << name;
+    }
+}
+
+TEST_F(OpRulesTest, MissingSourcesAreRefused) {
+    for (const ggml_tensor* const node : nodes_)
+        for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
+            if (node->src[i] == nullptr || row(node).sources[i].optional)
+                continue;
+            auto tensors = describe(node);
+            tensors.back().source[i] = 0;
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node) << " without " << i;
+        }
+}
+
+TEST_F(OpRulesTest, SourcesThatNothingReadsAreRefused) {
+    for (const ggml_tensor* const node : nodes_)
+        for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
+            if (row(node).sources[i].types != 0 || node->src[0] == nullptr)
+                continue;
+            auto tensors = describe(node);
+            tensors.back().source[i] = 1;
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node) << " with " << i;
+        }
+}
+
+// ggml issues 26825 and 26912 for GET_ROWS and SET_ROWS, and the same for all others: what kernels
+// only assert. These may have any shape, or one more than their parameters say.
+TEST_F(OpRulesTest, Issue26825ResultsOfAnotherShapeAreRefused) {
+    const std::set<std::string_view> any = {"UPSCALE", "POOL_2D"};
+    for (const ggml_tensor* const node : nodes_) {
+        if (row(node).kind == validate::OpKind::kView || any.contains(ggml_op_name(node->op)))
+            continue;
+        for (size_t dimension = 0; dimension < 4; ++dimension) {
+            auto tensors = describe(node);
+            protocol::Tensor& result = tensors.back().tensor;
+            // A timestep's row, and rows to be set, may be longer than needed.
+            if ((node->op == GGML_OP_TIMESTEP_EMBEDDING && dimension == 0) ||
+                ((node->op == GGML_OP_SET_ROWS || node->op == GGML_OP_GET_ROWS_BACK) &&
+                 dimension > 0))
+                continue;
+            result.ne[dimension] += ggml_blck_size(static_cast<ggml_type>(result.type));
+            lay_out(result);
+            // ggml_cpy's second source is as the result.
+            if (node->op == GGML_OP_CPY)
+                tensors[tensors.back().source[1] - 1].tensor = result;
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node) << " " << dimension;
+        }
+    }
+}
+
+// Kernels divide by dimensions.
+TEST_F(OpRulesTest, SourcesWithoutElementsAreRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (row(node).kind == validate::OpKind::kView)
+            continue;
+        for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
+            if (node->src[i] == nullptr)
+                continue;
+            for (size_t dimension = 0; dimension < 4; ++dimension) {
+                auto tensors = describe(node);
+                protocol::Tensor& source = tensors[tensors.back().source[i] - 1].tensor;
+                source.ne[dimension] = 0;
+                lay_out(source);
+                EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node) << " source " << i;
+            }
+        }
+    }
+}
+
+TEST_F(OpRulesTest, ResultsWithoutElementsAreNothingToCompute) {
+    for (const ggml_tensor* const node : nodes_) {
+        auto tensors = describe(node);
+        tensors.back().tensor.ne[1] = 0;
+        EXPECT_EQ(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+}
+
+// CVE-2024-42477's kind: a type that a kernel's table has no function for.
+TEST_F(OpRulesTest, TypesThatKernelsDoNotKnowAreRefused) {
+    for (const ggml_tensor* const node : nodes_)
+        for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
+            if (node->src[i] == nullptr || row(node).kind == validate::OpKind::kView ||
+                (row(node).sources[i].types & validate::types::kF64) != 0)
+                continue;
+            auto tensors = describe(node);
+            protocol::Tensor& source = tensors[tensors.back().source[i] - 1].tensor;
+            source.type = GGML_TYPE_F64;
+            lay_out(source);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node) << " source " << i;
+        }
+}
+
+protocol::GraphTensor& last(std::vector<protocol::GraphTensor>& tensors) {
+    return tensors.back();
+}
+
+TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
+    struct Case {
+        ggml_op op;
+        size_t word;
+        std::vector<int32_t> wrong;
+    };
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<Case> cases = {
+        {GGML_OP_CONCAT, 0, {-1, 4, INT32_MIN}},
+        {GGML_OP_GROUP_NORM, 0, {0, -1}},
+        {GGML_OP_RMS_NORM, 0, {std::bit_cast<int32_t>(-1.0F), std::bit_cast<int32_t>(nan)}},
+        {GGML_OP_ARGSORT, 0, {-1, 2}},
+        {GGML_OP_TRI, 0, {-1, 4}},
+        {GGML_OP_UPSCALE, 0, {3, 255, 1 << 10}},
+        {GGML_OP_ARANGE, 2, {0, std::bit_cast<int32_t>(nan)}},
+        {GGML_OP_POOL_1D, 2, {0, -1}},
+        {GGML_OP_POOL_2D, 3, {0, -1}},
+        {GGML_OP_POOL_2D_BACK, 1, {0, INT32_MAX}},
+        {GGML_OP_IM2COL, 0, {0, -1}},
+        {GGML_OP_IM2COL_BACK, 0, {0, -1}},
+        {GGML_OP_IM2COL_3D, 9, {0, -1, 3}},
+        {GGML_OP_COL2IM_1D, 1, {0, -1}},
+        {GGML_OP_CONV_3D, 9, {0, -2}},
+        {GGML_OP_WIN_PART, 2, {0, -1}},
+        {GGML_OP_WIN_UNPART, 0, {0, -1}},
+        {GGML_OP_ROPE, 1, {0, 31, 34, -2}},
+        {GGML_OP_ROPE, 2, {1, 3, 7, -1}},
+        {GGML_OP_ROPE, 15, {-2, 1, 32}},
+        {GGML_OP_DSV4_HC_COMB, 1, {0, INT32_MAX}},
+        {GGML_OP_GATED_DELTA_NET, 0, {0, -1, 2}},
+        {GGML_OP_SSM_SCAN, 0, {-1, 2}},
+        {GGML_OP_DIAG_MASK_INF, 0, {-1}},
+        {GGML_OP_SET, 3, {-4, 1000}},
+        {GGML_OP_ACC, 0, {-4, 1000}},
+        {GGML_OP_PAD, 1, {-1, 100}},
+        {GGML_OP_PAD_REFLECT_1D, 0, {-1, 8}},
+        {GGML_OP_ROLL, 0, {8, INT32_MIN}},
+    };
+    for (const Case& wrong : cases)
+        for (const ggml_tensor* const node : nodes_)
+            if (node->op == wrong.op)
+                for (const int32_t value : wrong.wrong) {
+                    auto tensors = describe(node);
+                    last(tensors).tensor.op_params[wrong.word] = value;
+                    EXPECT_NE(outcome(tensors), "valid")
+                        << ggml_op_desc(node) << " " << wrong.word << " = " << value;
+                }
+}
+
+TEST_F(OpRulesTest, RopeSectionsThatAddUpToNothingAreRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_ROPE || (node->op_params[2] & GGML_ROPE_TYPE_MROPE) == 0)
+            continue;
+        auto tensors = describe(node);
+        for (const std::array<int32_t, 4> sections :
+             {std::array{0, 0, 0, 8}, {1, -1, 0, 0}, {64, 0, 0, 0}}) {
+            std::copy(sections.begin(), sections.end(), &last(tensors).tensor.op_params[11]);
+            EXPECT_NE(outcome(tensors), "valid");
+        }
+    }
+}
+
+// The kernels divide the tokens by the sequences and count the states by the quotient.
+TEST_F(OpRulesTest, RecurrencesWithUnevenSequencesAreRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        const bool recurrent = node->op == GGML_OP_RWKV_WKV6 || node->op == GGML_OP_RWKV_WKV7 ||
+                               node->op == GGML_OP_GATED_LINEAR_ATTN;
+        if (!recurrent)
+            continue;
+        auto tensors = describe(node);
+        protocol::Tensor& state = tensors[tensors.size() - 2].tensor;
+        ASSERT_EQ(state.ne[1], 3);
+        state.ne = {state.ne[0], 4, 1, 1};  // 6 tokens for 4 sequences
+        lay_out(state);
+        protocol::Tensor& result = last(tensors).tensor;
+        result.ne[1] = 6 + 64 * 4;
+        lay_out(result);
+        EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+}
+
+TEST_F(OpRulesTest, SortingInPlaceIsRefused) {
+    validate::ValidTensor result;
+    validate::ValidTensor source;
+    for (validate::ValidTensor* const tensor : {&result, &source}) {
+        tensor->ne = {8, 1, 1, 1};
+        tensor->nb = {4, 32, 32, 32};
+        tensor->extent = 32;
+        tensor->place = validate::Place{{1, 1}, 0};
+    }
+    result.type = GGML_TYPE_I32;
+    const validate::OpRules rules = validate::rules_for("ARGSORT");
+    const validate::Node node(vocabulary_, result, {&source});
+    EXPECT_FALSE(validate::check_node(rules, node));
+    result.place->offset = 31;
+    EXPECT_FALSE(validate::check_node(rules, node));
+    result.place->offset = 32;
+    EXPECT_TRUE(validate::check_node(rules, node));
+}
+
+}  // namespace
+}  // namespace virtgpu::backend
