@@ -71,6 +71,7 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     if (!host->options_.trace_folder.empty())
         host->trace_ = TRY(wire::Trace::create(host->options_.trace_folder, "host"));
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
+    host->pinning_ = pinning_for(host->catalogue_->all(), log);
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
     host->options_.threads = threads_or_all(host->options_.threads);

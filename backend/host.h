@@ -12,6 +12,7 @@
 #include "backend/catalogue.h"
 #include "backend/executor.h"
 #include "backend/export.h"
+#include "backend/pinned_region.h"
 #include "backend/session.h"
 #include "wire/ring_memory.h"
 
@@ -80,6 +81,8 @@ class VIRTGPU_EXPORT Host {
     Host& operator=(const Host&) = delete;
 
     std::vector<protocol::DeviceInfo> devices() const;
+    // For the regions that contexts will use.
+    const std::shared_ptr<RegionPinning>& pinning() const { return pinning_; }
     // `failed` is called from an executor's thread. The context must not outlive this object.
     std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                           ContextFailed failed);
@@ -97,6 +100,7 @@ class VIRTGPU_EXPORT Host {
     wire::Log& log_;
     std::unique_ptr<wire::Trace> trace_;
     std::unique_ptr<Catalogue> catalogue_;
+    std::shared_ptr<RegionPinning> pinning_;
     std::shared_ptr<MemoryAccount> memory_;
     std::shared_ptr<GraphUids> graph_uids_ = std::make_shared<GraphUids>(0);
     Polling polling_;                             // of the rings
