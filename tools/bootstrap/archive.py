@@ -98,7 +98,8 @@ class Archive:
         problem = self._apt(["download", *names], progress, folder)
         if problem is not None:
             raise ArchiveError(f"downloading packages failed: {problem}. Run it again to go on where it stopped")
-        answer = subprocess.run(self._command(["download", "--print-uris", "-qq", *names]), cwd=folder,
+        # It leaves out what is in the folder where it is asked.
+        answer = subprocess.run(self._command(["download", "--print-uris", "-qq", *names]), cwd=self._empty_folder(),
                                 stdout=subprocess.PIPE, text=True, check=True)
         files = [PackageFile(folder / line.split()[1]) for line in answer.stdout.splitlines() if line.startswith("'")]
         progress.done(f"{len(files)} packages, {sum(file.path.stat().st_size for file in files) / 1e6:.0f} MB")
@@ -106,11 +107,15 @@ class Archive:
 
     def _uris(self, names):
         # --print-uris leaves out what is already downloaded, so it is asked as if nothing were.
-        empty = self._folder / "none"
-        (empty / "partial").mkdir(parents=True, exist_ok=True)
-        command = self._command(["install", "--print-uris", "-qq", *names]) + ["-o", f"Dir::Cache::archives={empty}"]
+        command = self._command(["install", "--print-uris", "-qq", *names]) + \
+            ["-o", f"Dir::Cache::archives={self._empty_folder()}"]
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         return [line for line in answer.stdout.splitlines() if line.startswith("'")]
+
+    def _empty_folder(self):
+        empty = self._folder / "none"
+        (empty / "partial").mkdir(parents=True, exist_ok=True)
+        return empty
 
     def _write_sources(self, mirror):
         keyring = next((path for path in KEYRINGS if os.path.exists(path)), None)
