@@ -36,6 +36,7 @@ Result<void> Commands::DoClearBuffer(const protocol::ClearBufferRequest& request
     const auto buffer = TRY(session_->buffers().find(request.buffer));
     if (request.value > UINT8_MAX)
         return wire::fail(Fault::kPeer, "{} is no byte", request.value);
+    finish();
     ggml_backend_buffer_clear(buffer->get(), static_cast<uint8_t>(request.value));
     buffer->mark_changed(0, buffer->size());
     return {};

@@ -54,6 +54,7 @@ class Catalogue {
     static Result<std::unique_ptr<Catalogue>> load(const CatalogueOptions& options, wire::Log& log);
 
     size_t size() const { return devices_.size(); }
+    const std::vector<ggml_backend_dev_t>& all() const { return devices_; }
     // Fault::kPeer: positions come from guests.
     Result<ggml_backend_dev_t> device(uint32_t position) const;
     // With the memory that is free now.

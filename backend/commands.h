@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -29,11 +30,8 @@ class Commands : public CommandHandler {
         return dispatch(*this, request.command, request.payload, reply);
     }
     // Whether the device still works on what was carried out, and until it does not.
-    bool unfinished() const { return stream_ && stream_->unfinished(); }
-    void finish() {
-        if (stream_)
-            stream_->finish();
-    }
+    bool unfinished() const;
+    void finish();
 
     Result<protocol::HelloReply> DoHello(const protocol::HelloRequest& request) override;
     Result<protocol::GetDeviceMemoryReply> DoGetDeviceMemory(
@@ -85,6 +83,8 @@ class Commands : public CommandHandler {
     Result<ggml_tensor*> build_range(const protocol::TensorData& tensor, uint64_t offset,
                                      uint64_t size, HeldBuffers& buffers);
     Result<wire::BulkData> bulk(const protocol::RegionSpan& span);
+    // What carries a buffer's bytes in the background; null where transfers are done at once.
+    Stream* carrier_of(const Buffer& buffer);
     // The span's bytes, copied out once. Valid until the next.
     Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
 
@@ -92,6 +92,9 @@ class Commands : public CommandHandler {
     const uint32_t ring_;
     const int threads_;
     std::unique_ptr<Stream> stream_;
+    // Of a ring that is no stream, so that many transfers are waited for once. Null for a device
+    // without any.
+    std::map<ggml_backend_dev_t, std::unique_ptr<Stream>> carriers_;
     GraphBuilder builder_;
     std::vector<std::byte> encoded_;
     std::shared_ptr<wire::Region> bulk_region_;

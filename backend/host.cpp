@@ -72,6 +72,7 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     if (!host->options_.trace_folder.empty())
         host->trace_ = TRY(wire::Trace::create(host->options_.trace_folder, "host"));
     host->catalogue_ = TRY(Catalogue::load(host->options_.catalogue, log));
+    host->pinning_ = pinning_for(host->catalogue_->all(), log);
     host->memory_ =
         std::make_shared<MemoryAccount>(memory_limit(host->options_.limits, host->devices()));
     host->watchdog_ = std::make_unique<Watchdog>(host->options_.limits.graph_time, kTimeToStop,

@@ -13,6 +13,7 @@
 #include "backend/catalogue.h"
 #include "backend/executor.h"
 #include "backend/export.h"
+#include "backend/pinned_region.h"
 #include "backend/session.h"
 #include "wire/ring_memory.h"
 
@@ -91,6 +92,8 @@ class VIRTGPU_EXPORT Host {
     std::vector<protocol::DeviceInfo> devices() const;
     // ggml's names of the backends that have devices, offered or not, and may come twice.
     std::vector<std::string> loaded_backends() const;
+    // For the regions that contexts will use.
+    const std::shared_ptr<RegionPinning>& pinning() const { return pinning_; }
     // `failed` is called from an executor's thread. The context must not outlive this object.
     std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
                                           ContextFailed failed);
@@ -114,6 +117,7 @@ class VIRTGPU_EXPORT Host {
     wire::Log& log_;
     std::unique_ptr<wire::Trace> trace_;
     std::unique_ptr<Catalogue> catalogue_;
+    std::shared_ptr<RegionPinning> pinning_;
     std::shared_ptr<MemoryAccount> memory_;
     std::shared_ptr<GraphUids> graph_uids_ = std::make_shared<GraphUids>(0);
     std::unique_ptr<Watchdog> watchdog_;

@@ -25,6 +25,8 @@ class Progress {
     // The ring is served no more; nobody need wait for it.
     void end() { advance(UINT64_MAX); }
 
+    // Whether somebody waits for the ring to come further.
+    bool is_awaited() const { return waiting_.load() != 0; }
     bool reached(uint64_t sequence) const { return completed_.load() >= sequence; }
 
     // True when `sequence` is done; false when `timeout` passes first.

@@ -1,5 +1,7 @@
 #include "backend/ring_server.h"
 
+#include "wire/relax.h"
+
 namespace virtgpu::backend {
 
 namespace {
@@ -19,16 +21,17 @@ protocol::Status status_of(Fault fault) {
 
 }  // namespace
 
-RingServer::RingServer(wire::HostRing ring, uint32_t number, int threads,
+RingServer::RingServer(wire::HostRing ring, uint32_t number, const Manner& manner,
                        std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
                        ContextFailed failed)
     : number_(number),
+      patience_(manner.patience),
       signals_(std::move(signals)),
       session_(std::move(session)),
       failed_(std::move(failed)),
       progress_(std::make_shared<Progress>()),
       ring_(std::move(ring)),
-      commands_(session_, number, threads) {}
+      commands_(session_, number, manner.threads) {}
 
 RingServer::~RingServer() {
     progress_->end();
@@ -73,7 +76,9 @@ Result<void> RingServer::serve_until(uint64_t sequence, const StopAsked& stop) {
 }
 
 RingServer::Served RingServer::serve_next(const StopAsked& stop) {
-    const auto request = ring_.next();
+    auto request = ring_.next();
+    if (request && !*request && more_comes(stop))
+        request = ring_.next();
     if (!request) {
         fail(served_ + 1, request.error().message());
         return Served::kFailed;
@@ -130,6 +135,23 @@ Result<void> RingServer::answer(const wire::Request& request, const Result<void>
     TRY(payload_.string(std::string_view(error.message()).substr(0, protocol::kMaxTextLength),
                         protocol::kMaxTextLength));
     return ring_.reply(request.sequence, status_of(error.fault()), payload_.bytes());
+}
+
+// Waiting for a device takes until it is idle, and then it would have to be waited for again after
+// what comes meanwhile: the guest asks for a graph's results right behind it. So nobody waits before
+// somebody wants to know. Ring 0 is served by others, too, who must not stand in line for that.
+bool RingServer::more_comes(const StopAsked& stop) const {
+    if (number_ == 0 || !commands_.unfinished())
+        return false;
+    const auto end = std::chrono::steady_clock::now() + patience_;
+    wire::Relaxation relaxation;
+    while (!ring_.has_requests()) {
+        if (ring_.is_wanted(completed_ + 1) || progress_->is_awaited() ||
+            stop() == Stop::kNow || std::chrono::steady_clock::now() >= end)
+            return false;
+        relaxation.relax();
+    }
+    return true;
 }
 
 // Waits for what the device does in the background and tells the guest.

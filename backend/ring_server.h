@@ -1,6 +1,7 @@
 // Takes requests from a ring, has them carried out and answers. Without a thread of its own.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,7 +21,13 @@ using ContextFailed = std::function<void(uint32_t context, const std::string& re
 // are carried out one at a time and in order.
 class RingServer {
  public:
-    RingServer(wire::HostRing ring, uint32_t number, int threads,
+    // How many threads a CPU backend computes with, and for how long more is looked for while a
+    // device computes in the background.
+    struct Manner {
+        int threads = 1;
+        std::chrono::microseconds patience{0};
+    };
+    RingServer(wire::HostRing ring, uint32_t number, const Manner& manner,
                std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
                ContextFailed failed);
     ~RingServer();
@@ -51,11 +58,13 @@ class RingServer {
     bool carry_out(const wire::Request& request, const StopAsked& stop);
     Result<void> wait_after(const wire::Request& request, const StopAsked& stop);
     Result<void> answer(const wire::Request& request, const Result<void>& outcome);
+    bool more_comes(const StopAsked& stop) const;
     void settle();
     void fail(uint64_t sequence, const std::string& reason);
     void complete(uint64_t sequence);
 
     const uint32_t number_;
+    const std::chrono::microseconds patience_;
     const std::unique_ptr<RingSignals> signals_;
     const std::shared_ptr<Session> session_;
     const ContextFailed failed_;

@@ -7,12 +7,6 @@ namespace virtgpu::backend {
 
 namespace {
 
-bool computes_in_background(ggml_backend_t backend) {
-    ggml_backend_dev_props properties{};
-    ggml_backend_dev_get_props(ggml_backend_get_device(backend), &properties);
-    return properties.caps.async;
-}
-
 // ggml-rpc remembers the last uid per device, for all streams and without a lock.
 bool is_remote(ggml_backend_t backend) {
     ggml_backend_reg_t const registry =
@@ -56,8 +50,14 @@ Stream::Stream(ggml_backend_t backend, int threads, Session& session)
           function_of<ggml_backend_set_n_threads_t>(backend, "ggml_backend_set_n_threads")),
       set_abort_(function_of<ggml_backend_set_abort_callback_t>(backend,
                                                                 "ggml_backend_set_abort_callback")),
-      asynchronous_(computes_in_background(backend)),
+      asynchronous_(work_in_background(ggml_backend_get_device(backend))),
       knows_uids_(!is_remote(backend)) {}
+
+bool Stream::work_in_background(ggml_backend_dev_t device) {
+    ggml_backend_dev_props properties{};
+    ggml_backend_dev_get_props(device, &properties);
+    return properties.caps.async;
+}
 
 Stream::~Stream() {
     ggml_backend_synchronize(backend_);

@@ -48,6 +48,8 @@ class Stream {
     void get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::BulkData& to,
                     const Held& held);
 
+    // Whether the device's streams go on in the background at all.
+    static bool work_in_background(ggml_backend_dev_t device);
     bool unfinished() const { return unfinished_; }
     void finish();
 

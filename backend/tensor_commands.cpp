@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "backend/commands.h"
 
 namespace virtgpu::backend {
@@ -21,6 +23,37 @@ void mark_changed(const protocol::TensorData& tensor, uint64_t offset, uint64_t 
 
 }  // namespace
 
+bool Commands::unfinished() const {
+    return (stream_ && stream_->unfinished()) ||
+           std::any_of(carriers_.begin(), carriers_.end(), [](const auto& carrier) {
+               return carrier.second && carrier.second->unfinished();
+           });
+}
+
+void Commands::finish() {
+    if (stream_)
+        stream_->finish();
+    for (const auto& [device, carrier] : carriers_)
+        if (carrier)
+            carrier->finish();
+}
+
+Stream* Commands::carrier_of(const Buffer& buffer) {
+    if (stream_)
+        return stream_.get();
+    ggml_backend_dev_t const device = ggml_backend_buft_get_device(buffer.type());
+    if (device == nullptr || ggml_backend_buffer_is_host(buffer.get()))
+        return nullptr;
+    const auto known = carriers_.find(device);
+    if (known != carriers_.end())
+        return known->second.get();
+    auto& carrier = carriers_[device];
+    if (Stream::work_in_background(device))
+        if (auto opened = Stream::open(device, threads_, *session_))
+            carrier = std::move(*opened);
+    return carrier.get();
+}
+
 Result<void> Commands::DoInitTensor(const protocol::InitTensorRequest& request) {
     const auto vocabulary = TRY(session_->vocabulary());
     HeldBuffers buffers(*session_);
@@ -38,6 +71,7 @@ Result<void> Commands::DoInitTensor(const protocol::InitTensorRequest& request) 
     if (padded > buffer.size() - last.place->offset)
         return wire::fail(Fault::kRefused, "a tensor needs {} bytes from {} in a buffer of {}",
                           padded, last.place->offset, buffer.size());
+    finish();
     const ggml_status status = ggml_backend_buffer_init_tensor(buffer.get(), tensor);
     if (status != GGML_STATUS_SUCCESS)
         return wire::fail(Fault::kRefused, "the tensor was not initialised: {}",
@@ -70,10 +104,10 @@ Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
     session_->counters().bytes_in += data.size();
     if (data.size() == 0)
         return {};
-    if (stream_) {
+    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer))) {
         Stream::Held held = buffers.all();
         held.push_back(bulk_region_);
-        stream_->set_tensor(tensor, request.offset, data, held);
+        carrier->set_tensor(tensor, request.offset, data, held);
     } else {
         ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
     }
@@ -89,10 +123,10 @@ Result<void> Commands::DoGetTensor(const protocol::GetTensorRequest& request) {
     session_->counters().bytes_out += data.size();
     if (data.size() == 0)
         return {};
-    if (stream_) {
+    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer))) {
         Stream::Held held = buffers.all();
         held.push_back(bulk_region_);
-        stream_->get_tensor(tensor, request.offset, data, held);
+        carrier->get_tensor(tensor, request.offset, data, held);
     } else {
         ggml_backend_tensor_get(tensor, data.data(), request.offset, data.size());
     }

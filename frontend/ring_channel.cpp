@@ -138,6 +138,7 @@ Result<void> RingChannel::finish(uint64_t sequence) {
 Result<bool> RingChannel::finish_unless(uint64_t sequence, const std::function<bool()>& unwanted) {
     TRY(services_.health.check());
     std::unique_lock lock(mutex_);
+    ring_.want(sequence);
     TRY(ring_doorbell());
     auto next_check = Clock::now() + kSlice;
     while (!settled(sequence)) {
@@ -208,6 +209,7 @@ Result<void> RingChannel::ring_doorbell() {
 Result<void> RingChannel::await(uint64_t sequence) {
     if (settled(sequence))
         return {};
+    ring_.want(sequence);
     TRY(ring_doorbell());
     services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
     const wire::TraceSpan span(services_.trace, "wait", 0, number_, sequence);

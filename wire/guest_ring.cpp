@@ -87,6 +87,10 @@ bool GuestRing::ask_for_doorbell() {
     return true;
 }
 
+void GuestRing::want(uint64_t sequence) {
+    memory_.wanted().store(sequence, std::memory_order_release);
+}
+
 bool GuestRing::prepare_wait(uint64_t sequence) {
     memory_.waiting_for().store(sequence, std::memory_order_seq_cst);
     if (memory_.completed().load(std::memory_order_seq_cst) < sequence)

@@ -41,6 +41,9 @@ class GuestRing {
     bool doorbell_needed() const;
     // The same, but for a doorbell that was asked for before and that the host has not heeded yet.
     bool ask_for_doorbell();
+    // Says that somebody waits for `sequence` from now on, awake or asleep: the host then waits for
+    // its devices.
+    void want(uint64_t sequence);
     // Says that the guest is about to sleep until `sequence` is done. Returns false when it is done
     // already. The host then signals the ring when it is.
     bool prepare_wait(uint64_t sequence);

@@ -42,6 +42,10 @@ bool HostRing::has_requests() const {
     return memory_.request_tail().load(std::memory_order_acquire) != request_head_;
 }
 
+bool HostRing::is_wanted(uint64_t sequence) const {
+    return memory_.wanted().load(std::memory_order_acquire) >= sequence;
+}
+
 Result<void> HostRing::reply(uint64_t sequence, protocol::Status status,
                              std::span<const std::byte> payload) {
     ByteRing& ring = memory_.replies();

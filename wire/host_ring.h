@@ -28,6 +28,8 @@ class HostRing {
     Result<std::optional<Request>> next();
 
     bool has_requests() const;
+    // Whether the guest waits for this request, or for a later one, awake or asleep.
+    bool is_wanted(uint64_t sequence) const;
     // Whether the guest no longer wants what this request computes. From any thread.
     bool abort_asked(uint64_t sequence) const;
 

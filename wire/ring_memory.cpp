@@ -71,6 +71,9 @@ std::atomic_ref<uint64_t> RingMemory::waiting_for() const {
 std::atomic_ref<uint64_t> RingMemory::abort_until() const {
     return word<uint64_t>(RingHeader::kAbortUntil);
 }
+std::atomic_ref<uint64_t> RingMemory::wanted() const {
+    return word<uint64_t>(RingHeader::kWanted);
+}
 std::atomic_ref<uint64_t> RingMemory::completed() const {
     return word<uint64_t>(RingHeader::kCompleted);
 }

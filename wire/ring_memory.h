@@ -47,6 +47,7 @@ class RingMemory {
     std::atomic_ref<uint64_t> reply_head() const;
     std::atomic_ref<uint64_t> waiting_for() const;
     std::atomic_ref<uint64_t> abort_until() const;
+    std::atomic_ref<uint64_t> wanted() const;
     std::atomic_ref<uint64_t> completed() const;
     std::atomic_ref<uint32_t> asleep() const;
 

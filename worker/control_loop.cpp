@@ -48,7 +48,7 @@ void ControlLoop::handle(const protocol::WorkerOpenContextRequest& request, Cont
         socket_.context_failed(context, reason);
     };
     OpenContext context;
-    context.regions = std::make_shared<RegionTable>();
+    context.regions = std::make_shared<RegionTable>(host_.pinning());
     context.context = host_.open_context(request.context, context.regions, failed);
     contexts_.emplace(request.context, std::move(context));
     socket_.context_opened(request.context, protocol::OpenStatus::kOk);

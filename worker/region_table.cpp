@@ -14,10 +14,13 @@ namespace {
 // Much longer than a message needs, short for a guest that names a region that it does not have.
 constexpr std::chrono::milliseconds kMessageDelay(500);
 
-// Members are destroyed in the reverse order: the region is unmapped before the loan ends.
+// Members are destroyed in the reverse order: the region is given free by the devices, then
+// unmapped, and then the loan ends.
 struct BorrowedRegion {
     wire::FileDescriptor loan;
+    std::shared_ptr<backend::RegionPinning> pinning;
     std::shared_ptr<wire::Region> region;
+    std::unique_ptr<backend::PinnedRegion> pinned;
 };
 
 wire::Result<void> check_file(int file, uint64_t offset, uint64_t size) {
@@ -41,8 +44,9 @@ wire::Result<void> RegionTable::add(const protocol::WorkerAddRegionRequest& requ
     TRY(check_file(file.number(), request.offset, request.size));
     auto mapped =
         TRY(wire::map_region(file.number(), request.size, static_cast<int64_t>(request.offset)));
-    const auto borrowed =
-        std::make_shared<BorrowedRegion>(BorrowedRegion{std::move(loan), std::move(mapped)});
+    auto pinned = pinning_->pin(TRY(mapped->bulk(0, mapped->size())));
+    const auto borrowed = std::make_shared<BorrowedRegion>(
+        BorrowedRegion{std::move(loan), pinning_, std::move(mapped), std::move(pinned)});
     const std::shared_ptr<wire::Region> region(borrowed, borrowed->region.get());
     const std::lock_guard lock(mutex_);
     if (!regions_.emplace(request.region, region).second)

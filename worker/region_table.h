@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "backend/pinned_region.h"
 #include "backend/regions.h"
 #include "protocol/generated/structures.h"
 #include "wire/sys/file_descriptor.h"
@@ -16,6 +17,9 @@ namespace virtgpu::worker {
 // is used stays mapped until then.
 class RegionTable : public backend::Regions {
  public:
+    explicit RegionTable(std::shared_ptr<backend::RegionPinning> pinning)
+        : pinning_(std::move(pinning)) {}
+
     // Fails for a file that is too small or could shrink: touching it would kill us. `loan` is
     // closed when the region is unmapped, which tells the device process that it may use the memory
     // anew.
@@ -29,6 +33,7 @@ class RegionTable : public backend::Regions {
     wire::Result<std::shared_ptr<wire::Region>> find_now(uint32_t number) const;
 
  private:
+    const std::shared_ptr<backend::RegionPinning> pinning_;
     mutable std::mutex mutex_;
     mutable std::condition_variable added_;
     std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;

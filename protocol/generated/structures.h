@@ -290,6 +290,7 @@ struct RingHeader {
     static constexpr size_t kReplyHead = 64;  // u64, written by the guest. End of the replies read.
     static constexpr size_t kWaitingFor = 128;  // u64, written by the guest. Sequence number whose completion wakes the guest; 0 when it is awake.
     static constexpr size_t kAbortUntil = 192;  // u64, written by the guest. Graphs of requests up to this sequence number need not be computed to their end.
+    static constexpr size_t kWanted = 256;  // u64, written by the guest. Sequence number that the guest waits for, asleep or not, or waited for last; until then the host need not wait for a device.
     static constexpr size_t kRequestHead = 1024;  // u64, written by the host. End of the requests read.
     static constexpr size_t kReplyTail = 1088;  // u64, written by the host. End of the replies written.
     static constexpr size_t kCompleted = 1152;  // u64, written by the host. Sequence number of the last request done; the first request is 1.

@@ -3,13 +3,13 @@ import struct
 
 import pytest
 
-from conformance import backends, report, whisper_model
+from conformance import report, whisper_model
 from conformance.journal import Journal
 from conformance.parts import archs, ops, server, texts, whisper
 from conformance.runner import Runner, Totals
 from conformance.session import ending, repeated_until_whole, run
 from conformance.shard import Outcome, Shard, pieces, spread
-from harness import places
+from harness import backends, places
 from harness.channel import Finished
 
 NATIVE = {"ADD(type=f32)": True, "ADD(type=f16)": False}

@@ -3,10 +3,11 @@ import contextlib
 import dataclasses
 import os
 
-from harness import places, rpc_server
+from harness import backends, places, rpc_server
 from harness.host import HostProgram
 
-NAMES = ("native", "virtgpu", "ggml-rpc")
+PEER = "ggml-rpc"
+NAMES = ("native", "virtgpu", PEER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Contender:
     name: str
     device: str = "CPU"  # for the programs of this folder
     arguments: tuple = ()  # of llama.cpp's programs
+    bench_arguments: tuple = ()  # of llama-bench alone
     variables: tuple = ()  # of the environment, pairs
     host: HostProgram | None = None
 
@@ -22,32 +24,42 @@ class Contender:
 
     def program(self, name):
         """The words that start a program of this folder on the contender's device."""
-        backends = places.root() / "usr/lib" / places.TRIPLET / "ggml/backends0"
-        return [str(places.build_folder() / "tools/benchmark" / name), self.device, str(backends)]
+        return [str(places.build_folder() / "tools/benchmark" / name), self.device, str(places.backends())]
 
 
-def native(repack=False):
-    return Contender("native", "CPU", ("-ngl", "0", "--device", "none", "--repack", str(int(repack))))
+def _backend(name):
+    return backends.cuda() if name == "cuda" else backends.cpu()
+
+
+def native(repack=False, backend="cpu"):
+    used = _backend(backend)
+    return Contender("native", used.device, used.choice, ("--repack", str(int(repack))),
+                     (*used.environment, *used.native_environment))
 
 
 @contextlib.contextmanager
-def virtgpu(threads, logs, repack=False):
-    arguments = () if repack else ("--no-repack",)
-    with HostProgram(logs, serve="--listen", threads=threads, arguments=arguments) as host:
-        yield Contender("virtgpu", "virtgpu0", ("-ngl", "99", "--device", "virtgpu0"),
+def virtgpu(threads, logs, repack=False, backend="cpu", arguments=()):
+    """`arguments`: more of ggml-virtgpu-host's."""
+    used = _backend(backend)
+    arguments = (*arguments, *(() if repack else ("--no-repack",)))
+    with HostProgram(logs, serve="--listen", backend=used.name, threads=threads, arguments=arguments,
+                     environment=dict((*used.environment, *used.host_environment))) as host:
+        yield Contender("virtgpu", "virtgpu0", ("-ngl", "99", "--device", "virtgpu0"), (),
                         (("GGML_VIRTGPU_SOCKET", str(host.socket)), ("GGML_BACKEND_PATH", str(places.frontend()))),
                         host)
 
 
 @contextlib.contextmanager
-def rpc(threads, logs):
+def rpc(threads, logs, backend="cpu"):
+    used = _backend(backend)
     logs.mkdir(parents=True, exist_ok=True)
-    with rpc_server.running(threads, logs / "rpc.log") as endpoint:
-        yield Contender("ggml-rpc", endpoint, ("-ngl", "99", "--rpc", endpoint, "--device", "RPC0"))
+    with rpc_server.running(threads, logs / "rpc.log", used.device,
+                            dict((*used.environment, *used.native_environment))) as endpoint:
+        yield Contender(PEER, endpoint, ("-ngl", "99", "--rpc", endpoint, "--device", "RPC0"))
 
 
 @contextlib.contextmanager
-def everybody(threads, logs, repack=False):
+def everybody(threads, logs, repack=False, backend="cpu"):
     """All three at once, so that they can take turns. ggml-rpc-server does not repack."""
-    with virtgpu(threads, logs, repack) as ours, rpc(threads, logs) as theirs:
-        yield (native(repack), ours, theirs)
+    with virtgpu(threads, logs, repack, backend) as ours, rpc(threads, logs, backend) as theirs:
+        yield (native(repack, backend), ours, theirs)

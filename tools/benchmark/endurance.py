@@ -19,7 +19,7 @@ def measure(settings):
     """{"tokens", "nanoseconds": per token, "memory_kib": {process: samples}}, or None where it was not asked for."""
     if not settings.tokens:
         return None
-    with contenders.virtgpu(settings.threads, settings.logs / "endurance") as ours:
+    with contenders.virtgpu(settings.threads, settings.logs / "endurance", backend=settings.backend) as ours:
         repetitions = -(-settings.tokens // TOKENS_PER_SAMPLE)
         command = [*places.command_for("llama-bench"), *ours.arguments,
                    *llama_bench.arguments(places.MODEL, settings.threads, 0, TOKENS_PER_SAMPLE, repetitions)]

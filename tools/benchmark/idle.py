@@ -19,8 +19,8 @@ SETTLING_SECONDS = 1  # until everybody who polls has given up
 def measure(settings):
     """Per cent of one processor, by contender."""
     logs = settings.logs / "idle"
-    candidates = (contextlib.nullcontext(contenders.native()), contenders.virtgpu(settings.threads, logs),
-                  contenders.rpc(settings.threads, logs))
+    candidates = (contextlib.nullcontext(contenders.native(backend=settings.backend)), contenders.virtgpu(settings.threads, logs, backend=settings.backend),
+                  contenders.rpc(settings.threads, logs, settings.backend))
     found = {}
     for candidate in candidates:
         with candidate as contender:
@@ -31,7 +31,7 @@ def measure(settings):
 
 def measure_counts(settings):
     """What an unchanged graph without inputs costs on the way, by the frontend."""
-    with contenders.virtgpu(settings.threads, settings.logs / "idle-counts") as ours:
+    with contenders.virtgpu(settings.threads, settings.logs / "idle-counts", backend=settings.backend) as ours:
         shorter, longer = (_counted(ours, graphs) for graphs in (GRAPHS, 10 * GRAPHS))
     return traffic.per_graph(shorter, longer)
 

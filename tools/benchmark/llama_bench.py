@@ -19,7 +19,7 @@ class Finished:
 
 def run(contender, model, threads, prompt, generate, options=(), count=False):
     command = [*places.command_for("llama-bench"), *arguments(model, threads, prompt, generate), *contender.arguments,
-               *options]
+               *contender.bench_arguments, *options]
     variables = {"GGML_VIRTGPU_DEBUG": "1"} if count else {}
     started = time.monotonic()
     finished = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False,
@@ -31,8 +31,13 @@ def run(contender, model, threads, prompt, generate, options=(), count=False):
 
 
 def arguments(model, threads, prompt, generate, repetitions=1):
-    return ["-m", str(model), "-p", str(prompt), "-n", str(generate), "-t", str(threads), "-r", str(repetitions),
+    """`prompt` and `generate`: tokens, a number or several."""
+    return ["-m", str(model), "-p", _list(prompt), "-n", _list(generate), "-t", str(threads), "-r", str(repetitions),
             "-o", "json"]
+
+
+def _list(numbers):
+    return ",".join(map(str, numbers)) if isinstance(numbers, (tuple, list)) else str(numbers)
 
 
 def speeds(output):

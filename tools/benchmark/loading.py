@@ -15,7 +15,7 @@ def measure(settings):
     """{"model": name, "seconds": {contender: samples}}"""
     model = models.largest(settings)
     seconds = collections.defaultdict(list)
-    with contenders.everybody(settings.threads, settings.logs / "loading") as everybody:
+    with contenders.everybody(settings.threads, settings.logs / "loading", backend=settings.backend) as everybody:
         _load(everybody[0], model, settings)
         for number in range(1, settings.rounds + 1):
             for contender in everybody:

@@ -24,7 +24,7 @@ def measure(settings):
 
 def measure_counts(settings):
     """What a request into the quiet costs on the way."""
-    with contenders.virtgpu(settings.processors, settings.logs / "micro-counts") as ours:
+    with contenders.virtgpu(settings.processors, settings.logs / "micro-counts", backend=settings.backend) as ours:
         once, thrice = (_counted(ours, "^round_trip_asleep/", [f"--benchmark_repetitions={times}"])
                         for times in (1, 3))
     return traffic.per(2 * ASLEEP_ITERATIONS, once, thrice)
@@ -57,7 +57,7 @@ def series(results, contender, row, mode="spare"):
 
 def _in_mode(settings, mode, rows):
     collected = collections.defaultdict(dict)
-    with contenders.everybody(settings.threads_in(mode), settings.logs / f"micro-{mode}") as everybody:
+    with contenders.everybody(settings.threads_in(mode), settings.logs / f"micro-{mode}", backend=settings.backend) as everybody:
         for number in range(1, settings.rounds + 1):
             for contender in everybody:
                 print(f"single things ({mode}), round {number} of {settings.rounds}: {contender.name}",

@@ -50,9 +50,9 @@ def token_bars(results):
     standard = [row for row in results["tokens"] if row["variant"] == tokens.STANDARD.name]
     for model, test in dict.fromkeys((row["model"], row["test"]) for row in standard):
         groups.append(f"{model.removesuffix('.gguf')}\n{test}")
-        native = tokens.select(results, test[:2], "native", model)
+        native = tokens.select(results, test, "native", model)
         for name in NAMES:
-            speeds = tokens.select(results, test[:2], name, model)
+            speeds = tokens.select(results, test, name, model)
             bars[name].append((samples.ratio(speeds, native), f"{samples.median(speeds):,.0f}"))
     return Bars("Tokens per second (the numbers), relative to native", groups,
                 [(name, COLOURS[name], values) for name, values in bars.items()])

@@ -80,7 +80,7 @@ def _tokens(results):
     rows = []
     for row in results.get("tokens", []):
         found = row["samples"]
-        native = select(results, row["test"][:2], "native", row["model"], row["variant"])
+        native = select(results, row["test"], "native", row["model"], row["variant"])
         rows.append([row["model"], row["variant"], row["test"], row["contender"], number(samples.median(found)),
                      _part(samples.spread(found)), f"{samples.ratio(found, native):.3f}" if native else "–"])
     return rows and table(["model", "variant", "test", "contender", "tokens/s", "spread", "of native"], rows)

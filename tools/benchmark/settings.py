@@ -7,11 +7,13 @@ MODES = ("spare", "full")  # a processor is to spare for those who poll; every p
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    folder: pathlib.Path  # of everything that is written: random models and logs
+    folder: pathlib.Path  # of everything that is written, but for random models
+    model_folder: pathlib.Path  # of these
     processors: int
     threads: int  # of every contender, where a processor is to spare
+    backend: str = "cpu"  # the host's
     rounds: int = 5
-    prompt: int = 512  # tokens of the prompt test, pp
+    prompt: tuple = (512,)  # tokens of the prompt tests, pp
     generate: int = 128  # tokens of the generation test, tg
     tokens: int = 0  # of the endurance test; 0 leaves it out
     idle_seconds: float = 5

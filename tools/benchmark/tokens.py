@@ -23,10 +23,16 @@ def measure(settings):
     """[{"model", "variant", "test", "contender", "samples"}]"""
     rows = []
     for variant in VARIANTS:
-        if variant.name in (settings.variants or [known.name for known in VARIANTS]):
+        if variant.name in chosen_variants(settings):
             for model in models.chosen(settings):
                 rows += _measure_model(settings, variant, model)
     return rows
+
+
+def chosen_variants(settings):
+    """Only a CPU's weights can be repacked, and only there it matters who has the processors."""
+    every = VARIANTS if settings.backend == "cpu" else (STANDARD,)
+    return settings.variants or [variant.name for variant in every]
 
 
 def measure_counts(settings, model=places.MODEL):
@@ -34,16 +40,16 @@ def measure_counts(settings, model=places.MODEL):
     found = {}
     for mode in ("spare", "full"):
         threads = settings.threads_in(mode)
-        with contenders.virtgpu(threads, settings.logs / f"tokens-{mode}") as ours:
+        with contenders.virtgpu(threads, settings.logs / f"tokens-{mode}", backend=settings.backend) as ours:
             found[mode] = traffic.of_tokens(lambda tokens, ours=ours, threads=threads:
                                             _counted(ours, model, threads, tokens), SHORTER, LONGER, settings.rounds)
     return found
 
 
 def select(results, test, contender, model=None, variant=STANDARD.name):
-    """Samples of the first row that fits, or None."""
+    """Samples of the first row that fits, or None. `test` is a test's name or how it begins, as "pp"."""
     for row in results.get("tokens", []):
-        if (row["test"][:2], row["contender"], row["variant"]) == (test, contender, variant) \
+        if row["test"].startswith(test) and (row["contender"], row["variant"]) == (contender, variant) \
                 and model in (None, row["model"]):
             return row["samples"]
     return None
@@ -52,16 +58,28 @@ def select(results, test, contender, model=None, variant=STANDARD.name):
 def _measure_model(settings, variant, model):
     samples = collections.defaultdict(list)
     threads = settings.threads_in(variant.mode)
-    with contenders.everybody(threads, settings.logs / variant.name.replace(" ", "-"), variant.repack) as everybody:
+    logs = settings.logs / variant.name.replace(" ", "-")
+    with contenders.everybody(threads, logs, variant.repack, settings.backend) as everybody:
         for number in range(1, settings.rounds + 1):
             for contender in everybody:
                 print(f"{model.name} ({variant.name}), round {number} of {settings.rounds}: {contender.name}",
                       file=sys.stderr)
-                finished = llama_bench.run(contender, model, threads, settings.prompt, settings.generate)
+                finished = _run(contender, model, threads, settings)
                 for test, speed in finished.speeds.items():
                     samples[test, contender.name].append(speed)
     return [{"model": model.name, "variant": variant.name, "test": test, "contender": name, "samples": speeds}
             for (test, name), speeds in samples.items()]
+
+
+def _run(contender, model, threads, settings):
+    """One run; none of the speeds where a peer of ours cannot compute the model at all."""
+    try:
+        return llama_bench.run(contender, model, threads, settings.prompt, settings.generate)
+    except RuntimeError as error:
+        if contender.name != contenders.PEER:
+            raise
+        print(error, file=sys.stderr)
+        return llama_bench.Finished({}, 0.0, None)
 
 
 def _counted(ours, model, threads, tokens):

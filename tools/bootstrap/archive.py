@@ -61,10 +61,11 @@ def machine_mirror():
 
 
 class Archive:
-    def __init__(self, folder, suite):
+    def __init__(self, folder, suite, components="main"):
         """`folder` keeps the apt state; a half-done download in it is continued."""
         self._folder = folder
         self._suite = suite
+        self._components = components
         for name in ("lists/partial", "archives/partial"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").write_text(STATUS, encoding="ascii")
@@ -91,20 +92,37 @@ class Archive:
         progress.done(f"{len(files)} packages, {sum(file.path.stat().st_size for file in files) / 1e6:.0f} MB")
         return files
 
+    def download_alone(self, names, progress):
+        """Fetches the packages and nothing that they depend on; returns their files."""
+        folder = self._folder / "archives"
+        problem = self._apt(["download", *names], progress, folder)
+        if problem is not None:
+            raise ArchiveError(f"downloading packages failed: {problem}. Run it again to go on where it stopped")
+        # It leaves out what is in the folder where it is asked.
+        answer = subprocess.run(self._command(["download", "--print-uris", "-qq", *names]), cwd=self._empty_folder(),
+                                stdout=subprocess.PIPE, text=True, check=True)
+        files = [PackageFile(folder / line.split()[1]) for line in answer.stdout.splitlines() if line.startswith("'")]
+        progress.done(f"{len(files)} packages, {sum(file.path.stat().st_size for file in files) / 1e6:.0f} MB")
+        return files
+
     def _uris(self, names):
         # --print-uris leaves out what is already downloaded, so it is asked as if nothing were.
-        empty = self._folder / "none"
-        (empty / "partial").mkdir(parents=True, exist_ok=True)
-        command = self._command(["install", "--print-uris", "-qq", *names]) + ["-o", f"Dir::Cache::archives={empty}"]
+        command = self._command(["install", "--print-uris", "-qq", *names]) + \
+            ["-o", f"Dir::Cache::archives={self._empty_folder()}"]
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         return [line for line in answer.stdout.splitlines() if line.startswith("'")]
+
+    def _empty_folder(self):
+        empty = self._folder / "none"
+        (empty / "partial").mkdir(parents=True, exist_ok=True)
+        return empty
 
     def _write_sources(self, mirror):
         keyring = next((path for path in KEYRINGS if os.path.exists(path)), None)
         if keyring is None:
             raise ArchiveError("Debian's signing keys are missing; install debian-archive-keyring")
         (self._folder / "debian.sources").write_text(
-            f"Types: deb\nURIs: {mirror}\nSuites: {self._suite}\nComponents: main\nSigned-By: {keyring}\n",
+            f"Types: deb\nURIs: {mirror}\nSuites: {self._suite}\nComponents: {self._components}\nSigned-By: {keyring}\n",
             encoding="ascii")
 
     def _command(self, arguments):
@@ -132,12 +150,12 @@ class Archive:
         settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         return ["apt-get", *settings, *arguments]
 
-    def _apt(self, arguments, progress):
-        """Runs apt-get; returns None, or what went wrong."""
+    def _apt(self, arguments, progress, folder=None):
+        """Runs apt-get, in `folder` if one is given; returns None, or what went wrong."""
         readable, writable = os.pipe()
         with open(readable, encoding="utf-8", errors="replace") as status:
             process = subprocess.Popen(
-                self._command([*arguments, "-qq", "-o", f"APT::Status-Fd={writable}"]), pass_fds=[writable],
+                self._command([*arguments, "-qq", "-o", f"APT::Status-Fd={writable}"]), pass_fds=[writable], cwd=folder,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             os.close(writable)
             for line in status:

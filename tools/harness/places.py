@@ -45,11 +45,18 @@ def libraries():
     return root() / "usr/lib" / TRIPLET
 
 
+def backends():
+    """The folder of ggml's backends."""
+    return libraries() / "ggml/backends0"
+
+
 def command_for(program):
     """The words that start a program of the root folder; `program` is a name in its usr/bin or a path."""
     folder = root()
     path = folder / "usr/bin" / program  # an absolute `program` replaces the folder
     if folder == pathlib.Path("/"):
         return [str(path)]
-    search = ":".join(str(libraries() / part) for part in ("", "llama", "pulseaudio"))
-    return [str(libraries() / "ld-linux-x86-64.so.2"), "--library-path", search, str(path)]
+    folders = [*(str(libraries() / part) for part in ("", "llama", "pulseaudio")),
+               # The option takes the variable's place; a driver's libraries may be there.
+               *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return [str(libraries() / "ld-linux-x86-64.so.2"), "--library-path", ":".join(folders), str(path)]

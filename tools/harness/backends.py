@@ -5,8 +5,11 @@ import pathlib
 
 from harness import places
 
-DRIVER = "usr/share/vulkan/icd.d/lvp_icd.json"
-LIBRARY = "libggml-vulkan.so"
+VULKAN_DRIVER = "usr/share/vulkan/icd.d/lvp_icd.json"
+VULKAN_LIBRARY = "libggml-vulkan.so"
+CUDA_LIBRARY = "libggml-cuda.so"
+# The driver compiles each kernel when it is first used, and keeps what it made; by default not more than 1 GiB.
+CUDA_CACHE = (("CUDA_CACHE_MAXSIZE", str(4 << 30)),)
 
 
 class Unavailable(Exception):
@@ -35,7 +38,7 @@ def cpu():
 
 def vulkan(folder, threads):
     """lavapipe. `folder` is for a script that starts the worker."""
-    driver, library = places.root() / DRIVER, places.libraries() / "ggml/backends0" / LIBRARY
+    driver, library = places.root() / VULKAN_DRIVER, places.backends() / VULKAN_LIBRARY
     for path in (driver, library):
         if not path.exists():
             raise Unavailable(f"{path} is missing; `tools/bootstrap/sysroot --with conformance` unpacks it")
@@ -60,5 +63,15 @@ def _worker_with_libraries(folder):
     return script
 
 
+def cuda():
+    """NVIDIA's first GPU. Libraries that ggml's package does not bring are found by LD_LIBRARY_PATH (tools/gpu)."""
+    library = places.backends() / CUDA_LIBRARY
+    if not library.exists():
+        raise Unavailable(f"{library} is missing; it is Debian's libggml0-backend-cuda, see tools/gpu/bundle")
+    # The sysroot's programs do not find it by themselves, and those that play the guest must not.
+    native = (("GGML_BACKEND_PATH", str(library)),) if places.root() != pathlib.Path("/") else ()
+    return Backend("cuda", "CUDA0", ("-ngl", "99", "--device", "CUDA0"), CUDA_CACHE, native)
+
+
 def named(name, folder, threads):
-    return cpu() if name == "cpu" else vulkan(folder, threads)
+    return {"cpu": cpu, "cuda": cuda}[name]() if name != "vulkan" else vulkan(folder, threads)
