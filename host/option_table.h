@@ -22,6 +22,7 @@ struct Draft {
     std::string configuration_file;
     std::string worker;
     std::string window;
+    std::string socket_mode;
     int connection = -1;
     bool route_venus = false;
     bool print_capabilities = false;

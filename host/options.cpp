@@ -5,8 +5,10 @@
 #include <map>
 
 #include "host/configuration_file.h"
+#include "host/file_mode.h"
 #include "host/option_table.h"
 #include "host/size.h"
+#include "host/socket_activation.h"
 #include "host/worker_program.h"
 
 namespace virtgpu::host {
@@ -128,8 +130,11 @@ Result<void> complete(Draft& draft) {
     Options& options = draft.options;
     if (draft.connection >= 0)
         options.connection = draft.connection;
-    const bool listens = !options.listen.machines.empty() || !options.listen.containers.empty();
-    if (options.task == Task::kServe && listens == options.connection.has_value())
+    if (!draft.socket_mode.empty())
+        options.listen.mode = TRY(parse_file_mode(draft.socket_mode));
+    if (options.task == Task::kServe)
+        options.listen.activated = TRY(take_activated_sockets());
+    if (options.task == Task::kServe && options.listen.anywhere() == options.connection.has_value())
         return wire::fail(Fault::kRefused,
                           "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
     options.tenant.window_size = draft.window.empty()

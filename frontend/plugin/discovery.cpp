@@ -4,6 +4,7 @@
 
 #include "frontend/host_probe.h"
 #include "frontend/transport/drm_transport.h"
+#include "frontend/transport/socket_advice.h"
 #include "frontend/transport/socket_transport.h"
 #include "frontend/transport/virtio_gpu_nodes.h"
 
@@ -29,8 +30,8 @@ void connect(std::unique_ptr<Transport> transport, wire::Trace* trace, Connectio
 void connect_socket(const HostChoice& choice, Connections& connections, wire::Log& log) {
     auto transport = SocketTransport::connect(choice.socket_path);
     if (!transport) {
-        log.warning("{}; is `ggml-virtgpu-host --listen {}` running? Going on without its devices",
-                    transport.error().message(), choice.socket_path);
+        log.warning("{}; {}. Going on without its devices", transport.error().message(),
+                    advice_about_socket(choice.socket_path));
         return;
     }
     connect(std::move(*transport), choice.trace, connections, log);
