@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 
 namespace virtgpu::host {
 
@@ -15,9 +15,9 @@ Result<AccessRule> AccessRule::create(const AllowedAccounts& allowed) {
     rule.anybody_ = allowed.users.empty() && allowed.groups.empty();
     rule.users_.push_back(::geteuid());
     for (const std::string& user : allowed.users)
-        rule.users_.push_back(TRY(find_user(user)));
+        rule.users_.push_back(TRY(wire::find_user(user)));
     for (const std::string& group : allowed.groups)
-        rule.groups_.push_back(TRY(find_group(group)));
+        rule.groups_.push_back(TRY(wire::find_group(group)));
     return rule;
 }
 

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 
 namespace virtgpu::host {
 
@@ -67,7 +67,7 @@ Result<void> set_permissions(const std::string& path, const SocketPermissions& p
         return wire::system_failure(errno,
                                     wire::format("giving the socket '{}' to group {}: only root or "
                                                  "a member of the group may",
-                                                 path, group_name(*permissions.group)));
+                                                 path, wire::group_name(*permissions.group)));
     if (permissions.mode && ::chmod(path.c_str(), *permissions.mode) != 0)
         return wire::system_failure(errno, wire::format("setting the mode of '{}'", path));
     return {};

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 
 namespace virtgpu::host {
 
@@ -27,7 +27,7 @@ Result<std::vector<gid_t>> supplementary_groups(int socket) {
 }  // namespace
 
 std::string Peer::describe() const {
-    std::string text = wire::format("user {} (uid {})", user_name(user), user);
+    std::string text = wire::format("user {} (uid {})", wire::user_name(user), user);
     if (process != 0)
         text += wire::format(", process {}", process);
     return text;

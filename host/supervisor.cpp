@@ -13,7 +13,7 @@
 #include <cstring>
 
 #include "device/container/refusal.h"
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 
 namespace virtgpu::host {
 
@@ -39,7 +39,7 @@ sigset_t watched_signals() {
 Result<std::vector<Listener>> make_listeners(const ListenOptions& options) {
     SocketPermissions permissions{options.mode, std::nullopt};
     if (!options.group.empty())
-        permissions.group = TRY(find_group(options.group));
+        permissions.group = TRY(wire::find_group(options.group));
     std::vector<Listener> listeners;
     for (const int socket : options.activated)
         listeners.push_back(TRY(Listener::adopt(socket)));
@@ -136,7 +136,7 @@ Result<std::optional<Tenant>> Supervisor::accept(const Listener& listener) {
             wire::PacketSocket(std::move(*connection)),
             wire::format("user {} (uid {}) is not among those that ggml-virtgpu-host was told to "
                          "serve (--allow-user, --allow-group)",
-                         user_name(peer->user), peer->user));
+                         wire::user_name(peer->user), peer->user));
     return std::optional<Tenant>();
 }
 

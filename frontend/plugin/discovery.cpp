@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "frontend/host_probe.h"
-#include "frontend/transport/drm_transport.h"
+#include "frontend/open_device.h"
 #include "frontend/transport/socket_advice.h"
 #include "frontend/transport/socket_transport.h"
 #include "frontend/transport/virtio_gpu_nodes.h"
@@ -35,15 +34,6 @@ void connect_socket(const HostChoice& choice, Connections& connections, wire::Lo
         return;
     }
     connect(std::move(*transport), choice.trace, connections, log);
-}
-
-// Fault::kRefused when the device is not ours.
-wire::Result<std::unique_ptr<Transport>> open_device(VirtioGpuNode& node, bool apir_capset_only) {
-    auto transport =
-        TRY(DrmTransport::create(std::move(node.file), node.address, apir_capset_only));
-    if (!transport->certain())
-        TRY(expect_host(*transport));
-    return transport;
 }
 
 void connect_nodes(const HostChoice& choice, Connections& connections, wire::Log& log) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 #include "wire/sys/file_descriptor.h"
 
 namespace virtgpu::host {
@@ -54,7 +54,7 @@ TEST(Peer, IsWhoConnected) {
     EXPECT_EQ(peer->user, ::geteuid());
     EXPECT_EQ(peer->process, ::getpid());
     EXPECT_NE(std::find(peer->groups.begin(), peer->groups.end(), ::getegid()), peer->groups.end());
-    EXPECT_NE(peer->describe().find(user_name(::geteuid())), std::string::npos);
+    EXPECT_NE(peer->describe().find(wire::user_name(::geteuid())), std::string::npos);
 }
 
 }  // namespace

@@ -7,14 +7,14 @@
 
 #include "wire/result.h"
 
-namespace virtgpu::host {
+namespace virtgpu::wire {
 
 // Fault::kRefused for a name that the system does not know. Any number will do.
-wire::Result<uid_t> find_user(const std::string& name_or_number);
-wire::Result<gid_t> find_group(const std::string& name_or_number);
+Result<uid_t> find_user(const std::string& name_or_number);
+Result<gid_t> find_group(const std::string& name_or_number);
 
 // "?" where a number has no name.
 std::string user_name(uid_t user);
 std::string group_name(gid_t group);
 
-}  // namespace virtgpu::host
+}  // namespace virtgpu::wire

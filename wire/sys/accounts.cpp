@@ -1,4 +1,4 @@
-#include "host/accounts.h"
+#include "wire/sys/accounts.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -6,10 +6,7 @@
 #include <charconv>
 #include <optional>
 
-namespace virtgpu::host {
-
-using wire::Fault;
-using wire::Result;
+namespace virtgpu::wire {
 
 namespace {
 
@@ -50,4 +47,4 @@ std::string group_name(gid_t group) {
     return entry == nullptr ? "?" : entry->gr_name;
 }
 
-}  // namespace virtgpu::host
+}  // namespace virtgpu::wire
