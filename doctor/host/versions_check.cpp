@@ -16,6 +16,10 @@ Findings VersionsCheck::examine() {
     if (!answer)
         return {problem(kSubject, wire::format("{}: {}", path, answer.error().message()),
                         "install the worker anew")};
+    constexpr int kNotFound = 127;
+    if (answer->status == kNotFound && answer->errors.empty())
+        return {problem(kSubject, wire::format("there is no program {}", path),
+                        "install the worker, or say with --worker where it is")};
     const auto lines = lines_of(answer->output);
     if (answer->status != 0 || lines.empty())
         return {problem(kSubject,
