@@ -4,6 +4,7 @@
 #include <pwd.h>
 
 #include <charconv>
+#include <cstdint>
 #include <optional>
 
 namespace virtgpu::wire {
