@@ -11,7 +11,7 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU
 
-.PHONY: help setup configure build test conformance demo bench bench-plots format lint generate clean
+.PHONY: help setup configure build test conformance demo bench bench-plots deb deb-test format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -48,6 +48,12 @@ bench: build ## what remoting costs (BENCH=--help for how to measure parts of it
 
 bench-plots: ## docs/performance/*.svg from RESULTS, a file that a benchmark wrote
 	@tools/benchmark/benchmark --from $(RESULTS) --plots docs/performance
+
+deb: ## Debian packages in build/deb, built in a root folder of forky (root or user namespaces; mmdebstrap)
+	@tools/package/build-packages build/deb
+
+deb-test: ## installs the packages of build/deb into an empty root folder of forky and tries them
+	@tools/package/test-packages build/deb
 
 format: ## clang-format over all C++
 	@tools/format

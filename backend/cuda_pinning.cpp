@@ -96,8 +96,7 @@ class CudaPinning : public RegionPinning {
         const CurrentContext current(driver_, context);
         if (!current)
             return nullptr;
-        const CudaResult result =
-            driver_.register_memory(memory.data(), memory.size(), kPortable);
+        const CudaResult result = driver_.register_memory(memory.data(), memory.size(), kPortable);
         if (result != kSuccess) {
             log_.debug("{} bytes are not pinned: CUDA error {}", memory.size(), result);
             return nullptr;

@@ -138,16 +138,17 @@ Result<void> RingServer::answer(const wire::Request& request, const Result<void>
 }
 
 // Waiting for a device takes until it is idle, and then it would have to be waited for again after
-// what comes meanwhile: the guest asks for a graph's results right behind it. So nobody waits before
-// somebody wants to know. Ring 0 is served by others, too, who must not stand in line for that.
+// what comes meanwhile: the guest asks for a graph's results right behind it. So nobody waits
+// before somebody wants to know. Ring 0 is served by others, too, who must not stand in line for
+// that.
 bool RingServer::more_comes(const StopAsked& stop) const {
     if (number_ == 0 || !commands_.unfinished())
         return false;
     const auto end = std::chrono::steady_clock::now() + patience_;
     wire::Relaxation relaxation;
     while (!ring_.has_requests()) {
-        if (ring_.is_wanted(completed_ + 1) || progress_->is_awaited() ||
-            stop() == Stop::kNow || std::chrono::steady_clock::now() >= end)
+        if (ring_.is_wanted(completed_ + 1) || progress_->is_awaited() || stop() == Stop::kNow ||
+            std::chrono::steady_clock::now() >= end)
             return false;
         relaxation.relax();
     }

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "doctor/host/host_doctor.h"
+#include "doctor/report.h"
 #include "host/options.h"
 #include "host/supervisor.h"
 #include "host/worker_program.h"
@@ -42,6 +44,20 @@ int print_version(const host::Options& options) {
                 VIRTGPU_VERSION, protocol::kLevel2Version);
     std::fflush(stdout);
     return ask_worker(options, "--version");
+}
+
+int examine(const host::Options& options) {
+    doctor::HostDoctorOptions examined{VIRTGPU_VERSION, options.tenant.worker, {}};
+    examined.qemu = options.doctor.qemu;
+    examined.qemu_command = options.doctor.qemu_command;
+    if (!options.listen.machines.empty())
+        examined.sockets.push_back({options.listen.machines, true});
+    if (!options.listen.containers.empty())
+        examined.sockets.push_back({options.listen.containers, false});
+    const doctor::SystemRoot root;
+    const doctor::Report report(doctor::host_checks(examined, root));
+    wire::print(stdout, "{}", options.doctor.json ? report.json() : report.text());
+    return report.exit_status();
 }
 
 // Descriptors are what a tenant's regions and rings cost; the usual limit of 1,024 is for programs
@@ -89,6 +105,8 @@ int run(const host::Options& options) {
             return print_version(options);
         case host::Task::kListDevices:
             return ask_worker(options, "--list-devices");
+        case host::Task::kExamine:
+            return examine(options);
         case host::Task::kServe:
             break;
     }

@@ -83,6 +83,38 @@ std::vector<OptionRow> connection_rows() {
     };
 }
 
+std::vector<OptionRow> access_rows() {
+    return {
+        {.names = "--socket-mode",
+         .variables = "GGML_VIRTGPU_HOST_SOCKET_MODE",
+         .key = "access.mode",
+         .value = "MODE",
+         .help = "Mode of the sockets' files, such as 0660; connecting takes the right to write",
+         .default_value = "what the umask leaves",
+         .declare = value([](Draft & d) -> auto& { return d.socket_mode; })},
+        {.names = "--socket-group",
+         .variables = "GGML_VIRTGPU_HOST_SOCKET_GROUP",
+         .key = "access.group",
+         .value = "GROUP",
+         .help = "Group of the sockets' files",
+         .declare = value([](Draft & d) -> auto& { return d.options.listen.group; })},
+        {.names = "--allow-user",
+         .variables = "GGML_VIRTGPU_HOST_ALLOW_USER",
+         .key = "access.users",
+         .value = "USER",
+         .help = "Serve this user, those of --allow-group and nobody else; repeatable",
+         .default_value = "whom the sockets' files let in",
+         .declare = list([](Draft & d) -> auto& { return d.options.listen.allowed.users; })},
+        {.names = "--allow-group",
+         .variables = "GGML_VIRTGPU_HOST_ALLOW_GROUP",
+         .key = "access.groups",
+         .value = "GROUP",
+         .help =
+             "Serve the members of this group, those of --allow-user and nobody else; repeatable",
+         .declare = list([](Draft & d) -> auto& { return d.options.listen.allowed.groups; })},
+    };
+}
+
 std::vector<OptionRow> worker_rows() {
     return {
         {.names = "--backend",
@@ -319,8 +351,8 @@ std::vector<std::string> split(std::string_view words) {
 
 std::vector<OptionRow> option_table() {
     std::vector<OptionRow> table;
-    for (const auto& part : {connection_rows(), worker_rows(), tenant_rows(), sandbox_rows(),
-                             limit_rows(), question_rows()})
+    for (const auto& part : {connection_rows(), access_rows(), worker_rows(), tenant_rows(),
+                             sandbox_rows(), limit_rows(), question_rows()})
         table.insert(table.end(), part.begin(), part.end());
     return table;
 }

@@ -25,6 +25,7 @@ struct Draft {
     std::string sandbox = "strict";
     std::string memory;
     std::string queue;
+    std::string socket_mode;
     int connection = -1;
     bool route_venus = false;
     bool print_capabilities = false;

@@ -6,8 +6,10 @@
 #include <map>
 
 #include "host/configuration_file.h"
+#include "host/file_mode.h"
 #include "host/option_table.h"
 #include "host/size.h"
+#include "host/socket_activation.h"
 #include "host/worker_program.h"
 
 namespace virtgpu::host {
@@ -21,7 +23,8 @@ namespace {
 constexpr uint64_t kSmallestMemory = uint64_t{16} << 20;
 constexpr uint64_t kSmallestQueue = uint64_t{256} << 10;
 
-constexpr const char* kExamples = R"(
+constexpr const char* kExamples = R"(Examples:
+
 A VM (QEMU 11.1 or newer; start this program first):
 
   ggml-virtgpu-host --socket-path /run/user/$UID/vgpu.sock --backend cpu
@@ -115,10 +118,13 @@ Result<void> set_from_file(const OptionRow& row, CLI::Option& option,
 // What the command line leaves open is set by the environment, and what that leaves open by the
 // file. The row of --config is the table's first, so that the file is known in time.
 Result<void> fill_in(const std::vector<OptionRow>& table, const DeclaredOptions& app,
-                     const DeclaredOptions& devices, const Draft& draft) {
+                     std::initializer_list<const DeclaredOptions*> subcommands,
+                     const Draft& draft) {
     std::optional<Configuration> configuration;
     for (const OptionRow& row : table) {
-        const bool open = !app.given(row) && !devices.given(row);
+        const bool open = !app.given(row) &&
+                          std::none_of(subcommands.begin(), subcommands.end(),
+                                       [&](const auto* command) { return command->given(row); });
         if (open && !TRY(set_from_environment(row, *app.find(row))) && configuration)
             TRY(set_from_file(row, *app.find(row), *configuration, draft.configuration_file));
         if (!configuration && !draft.configuration_file.empty()) {
@@ -152,8 +158,11 @@ Result<void> complete(Draft& draft) {
     Options& options = draft.options;
     if (draft.connection >= 0)
         options.connection = draft.connection;
-    const bool listens = !options.listen.machines.empty() || !options.listen.containers.empty();
-    if (options.task == Task::kServe && listens == options.connection.has_value())
+    if (!draft.socket_mode.empty())
+        options.listen.mode = TRY(parse_file_mode(draft.socket_mode));
+    if (options.task == Task::kServe)
+        options.listen.activated = TRY(take_activated_sockets());
+    if (options.task == Task::kServe && options.listen.anywhere() == options.connection.has_value())
         return wire::fail(Fault::kRefused,
                           "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
     options.tenant.window_size = draft.window.empty()
@@ -165,14 +174,29 @@ Result<void> complete(Draft& draft) {
     options.tenant.worker.log_level = options.log_level;
     if (draft.route_venus)
         options.tenant.capsets = gpu::CapsetOptions::kApirAndVenus;
-    if (options.task != Task::kPrintCapabilities)
+    if (options.task == Task::kExamine)
+        // That it is missing is for the doctor to say.
+        options.tenant.worker.program = find_worker(draft.worker).value_or(kWorkerName);
+    else if (options.task != Task::kPrintCapabilities)
         options.tenant.worker.program = TRY(find_worker(draft.worker));
     return {};
 }
 
-Task task_of(const Draft& draft, bool list_devices) {
+void declare_doctor(CLI::App& app, DoctorOptions& options) {
+    app.add_flag("--json", options.json, "Print the report as JSON");
+    app.add_option("--qemu", options.qemu, "QEMU to look at; default: qemu-system-x86_64")
+        ->type_name("PROGRAM")
+        ->take_last();
+    app.add_option("QEMU-COMMAND", options.qemu_command,
+                   "Behind `--`: a whole QEMU command line to look at; default: the VMs that run")
+        ->type_name("");
+}
+
+Task task_of(const Draft& draft, bool list_devices, bool examine) {
     if (list_devices)
         return Task::kListDevices;
+    if (examine)
+        return Task::kExamine;
     if (draft.print_capabilities)
         return Task::kPrintCapabilities;
     return draft.print_version ? Task::kPrintVersion : Task::kServe;
@@ -189,9 +213,12 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     app.footer(kExamples);
     CLI::App* devices = app.add_subcommand("devices", "List what this machine offers");
     const DeclaredOptions of_devices(*devices, table, true, draft);
+    CLI::App* doctor = app.add_subcommand("doctor", "Say what is wrong here, and what to do");
+    const DeclaredOptions of_doctor(*doctor, table, false, draft);
+    declare_doctor(*doctor, draft.options.doctor);
     CLI11_PARSE(app, argc, argv);
-    draft.options.task = task_of(draft, devices->parsed());
-    auto ready = fill_in(table, of_app, of_devices, draft);
+    draft.options.task = task_of(draft, devices->parsed(), doctor->parsed());
+    auto ready = fill_in(table, of_app, {&of_devices, &of_doctor}, draft);
     if (ready)
         ready = complete(draft);
     if (!ready) {

@@ -11,7 +11,14 @@
 
 namespace virtgpu::host {
 
-enum class Task { kServe, kListDevices, kPrintCapabilities, kPrintVersion };
+enum class Task { kServe, kListDevices, kExamine, kPrintCapabilities, kPrintVersion };
+
+// Of `doctor`, beside what is to be served.
+struct DoctorOptions {
+    bool json = false;
+    std::string qemu = "qemu-system-x86_64";
+    std::vector<std::string> qemu_command;  // to look at; may be empty
+};
 
 struct Options {
     Task task = Task::kServe;
@@ -19,6 +26,7 @@ struct Options {
     std::optional<int> connection;  // of a VMM, inherited
     device::TenantOptions tenant;
     sandbox::Mode sandbox = sandbox::Mode::kStrict;
+    DoctorOptions doctor;
     std::string log_level = "info";
     std::string log_file;  // empty: none
 };

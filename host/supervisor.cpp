@@ -12,6 +12,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "device/container/refusal.h"
+#include "wire/sys/accounts.h"
+
 namespace virtgpu::host {
 
 using device::TenantKind;
@@ -33,26 +36,36 @@ sigset_t watched_signals() {
     return signals;
 }
 
+Result<std::vector<Listener>> make_listeners(const ListenOptions& options) {
+    SocketPermissions permissions{options.mode, std::nullopt};
+    if (!options.group.empty())
+        permissions.group = TRY(wire::find_group(options.group));
+    std::vector<Listener> listeners;
+    for (const int socket : options.activated)
+        listeners.push_back(TRY(Listener::adopt(socket)));
+    if (!options.machines.empty())
+        listeners.push_back(
+            TRY(Listener::create(options.machines, SocketType::kStream, permissions)));
+    if (!options.containers.empty())
+        listeners.push_back(
+            TRY(Listener::create(options.containers, SocketType::kPackets, permissions)));
+    return listeners;
+}
+
 }  // namespace
 
 Result<Supervisor> Supervisor::create(const ListenOptions& options, wire::Log& log) {
-    std::vector<Source> sources;
-    if (!options.machines.empty())
-        sources.push_back({TenantKind::kVirtualMachine,
-                           TRY(Listener::create(options.machines, SocketType::kStream))});
-    if (!options.containers.empty())
-        sources.push_back({TenantKind::kContainer,
-                           TRY(Listener::create(options.containers, SocketType::kPackets))});
+    auto access = TRY(AccessRule::create(options.allowed));
+    auto listeners = TRY(make_listeners(options));
     const sigset_t signals = watched_signals();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     FileDescriptor file(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!file)
         return wire::system_failure(errno, "waiting for signals");
-    if (!options.machines.empty())
-        log.info("listening for VMMs on {}", options.machines);
-    if (!options.containers.empty())
-        log.info("listening for containers on {}", options.containers);
-    return Supervisor(std::move(sources), std::move(file), log);
+    for (const Listener& listener : listeners)
+        log.info("listening for {} on {}",
+                 listener.type() == SocketType::kStream ? "VMMs" : "containers", listener.name());
+    return Supervisor(std::move(listeners), std::move(access), std::move(file), log);
 }
 
 Result<std::optional<Tenant>> Supervisor::run() {
@@ -61,10 +74,10 @@ Result<std::optional<Tenant>> Supervisor::run() {
         reap();
         if (told_to_end_)
             break;
-        for (size_t i = 0; i < sources_.size(); ++i) {
+        for (size_t i = 0; i < listeners_.size(); ++i) {
             if (!waiting.at(i) || !may_accept())
                 continue;
-            auto tenant = TRY(accept(sources_.at(i)));
+            auto tenant = TRY(accept(listeners_.at(i)));
             if (tenant)
                 return tenant;
         }
@@ -87,8 +100,8 @@ Result<std::vector<bool>> Supervisor::wait() const {
     const bool paused = std::chrono::steady_clock::now() < next_accept_;
     const short wanted = paused || children_.size() >= kMaxTenants ? 0 : POLLIN;
     std::vector<pollfd> entries{{signals_.number(), POLLIN, 0}};
-    for (const Source& source : sources_)
-        entries.push_back({source.listener.number(), wanted, 0});
+    for (const Listener& listener : listeners_)
+        entries.push_back({listener.number(), wanted, 0});
     // The end of a child is a signal, the end of a pause is not.
     const int timeout = paused ? static_cast<int>(kPause.count()) : -1;
     if (::poll(entries.data(), entries.size(), timeout) < 0 && errno != EINTR)
@@ -99,30 +112,53 @@ Result<std::vector<bool>> Supervisor::wait() const {
     return waiting;
 }
 
-Result<std::optional<Tenant>> Supervisor::accept(Source& source) {
-    auto connection = source.listener.accept();
+Result<std::optional<Tenant>> Supervisor::accept(const Listener& listener) {
+    auto connection = listener.accept();
     if (!connection) {
         log_.error("{}", connection.error().message());
         pause_accepting();
         return std::optional<Tenant>();
     }
+    const auto peer = peer_of(connection->number());
+    if (!peer) {
+        log_.error("a connection is closed: {}", peer.error().message());
+        return std::optional<Tenant>();
+    }
+    const TenantKind kind = listener.type() == SocketType::kStream ? TenantKind::kVirtualMachine
+                                                                   : TenantKind::kContainer;
+    if (access_.allows(*peer))
+        return serve(kind, *peer, std::move(*connection));
+    log_.warning("{} is refused on {}: not among those of --allow-user and --allow-group",
+                 peer->describe(), listener.name());
+    // A VMM only sees that its connection ends: vhost-user has no word for it.
+    if (kind == TenantKind::kContainer)
+        container::refuse(
+            wire::PacketSocket(std::move(*connection)),
+            wire::format("user {} (uid {}) is not among those that ggml-virtgpu-host was told to "
+                         "serve (--allow-user, --allow-group)",
+                         wire::user_name(peer->user), peer->user));
+    return std::optional<Tenant>();
+}
+
+std::optional<Tenant> Supervisor::serve(TenantKind kind, const Peer& peer,
+                                        FileDescriptor connection) {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) {
         log_.error("no process for a connection: {}", std::strerror(errno));
         pause_accepting();
-        return std::optional<Tenant>();
+        return std::nullopt;
     }
     if (child > 0) {
         children_.push_back(child);
-        log_.info("device process {} serves a new {}", child,
-                  source.kind == TenantKind::kVirtualMachine ? "VM" : "container");
+        log_.info("device process {} serves a new {} of {}", child,
+                  kind == TenantKind::kVirtualMachine ? "VM" : "container", peer.describe());
         if (children_.size() == kMaxTenants)
             log_.warning("{} tenants are served; others wait until one ends", kMaxTenants);
-        return std::optional<Tenant>();
+        return std::nullopt;
     }
     become_device_process(parent);
-    return std::optional(Tenant{source.kind, std::move(*connection)});
+    return Tenant{kind, std::move(connection)};
 }
 
 void Supervisor::become_device_process(pid_t parent) {
@@ -130,8 +166,8 @@ void Supervisor::become_device_process(pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent)
         ::raise(SIGTERM);
-    for (Source& source : sources_)
-        source.listener.forget();
+    for (Listener& listener : listeners_)
+        listener.forget();
     children_.clear();
     // Which signals it wants is its own affair, but SIGTERM must not come before it has said so.
     sigset_t signals;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/access_rule.h"
 #include "host/device_process.h"
 #include "host/listener.h"
 #include "wire/log.h"
@@ -15,8 +16,14 @@
 namespace virtgpu::host {
 
 struct ListenOptions {
-    std::string machines;    // path of the vhost-user socket, may be empty
-    std::string containers;  // path of the container socket, may be empty
+    std::string machines;        // path of the vhost-user socket, may be empty
+    std::string containers;      // path of the container socket, may be empty
+    std::vector<int> activated;  // sockets that others listen on for us, to be owned
+    std::optional<mode_t> mode;  // of the sockets' files
+    std::string group;           // of the sockets' files, may be empty
+    AllowedAccounts allowed;
+
+    bool anywhere() const { return !machines.empty() || !containers.empty() || !activated.empty(); }
 };
 
 // At most kMaxTenants at a time; more wait in the sockets' queues until one ends. Without threads
@@ -34,26 +41,28 @@ class Supervisor {
     wire::Result<std::optional<Tenant>> run();
 
  private:
-    struct Source {
-        device::TenantKind kind;
-        Listener listener;
-    };
-
-    Supervisor(std::vector<Source> sources, wire::FileDescriptor signals, wire::Log& log)
-        : sources_(std::move(sources)), signals_(std::move(signals)), log_(log) {}
+    Supervisor(std::vector<Listener> listeners, AccessRule access, wire::FileDescriptor signals,
+               wire::Log& log)
+        : listeners_(std::move(listeners)),
+          access_(std::move(access)),
+          signals_(std::move(signals)),
+          log_(log) {}
 
     // False while all device processes that there may be exist, and for a moment after one could
     // not be started.
     bool may_accept() const;
     void pause_accepting();
-    // Which sources have somebody waiting; none while nobody is accepted.
+    // Which listeners have somebody waiting; none while nobody is accepted.
     wire::Result<std::vector<bool>> wait() const;
-    wire::Result<std::optional<Tenant>> accept(Source& source);
+    wire::Result<std::optional<Tenant>> accept(const Listener& listener);
+    std::optional<Tenant> serve(device::TenantKind kind, const Peer& peer,
+                                wire::FileDescriptor connection);
     void become_device_process(pid_t parent);
     void reap();
     void end_children();
 
-    std::vector<Source> sources_;
+    std::vector<Listener> listeners_;
+    AccessRule access_;
     wire::FileDescriptor signals_;
     wire::Log& log_;
     std::vector<pid_t> children_;

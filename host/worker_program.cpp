@@ -15,8 +15,6 @@ using wire::Result;
 
 namespace {
 
-constexpr const char* kName = "ggml-virtgpu-worker";
-
 bool is_program(const std::filesystem::path& path) {
     return ::access(path.c_str(), X_OK) == 0;
 }
@@ -29,14 +27,15 @@ Result<std::string> find_worker(const std::string& named) {
     std::error_code error;
     const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
     for (const std::filesystem::path& candidate :
-         {folder / kName, folder / "../worker" / kName, folder / ".." / VIRTGPU_LIBEXEC / kName})
+         {folder / kWorkerName, folder / "../worker" / kWorkerName,
+          folder / ".." / VIRTGPU_LIBEXEC / kWorkerName})
         if (is_program(candidate))
             return std::filesystem::weakly_canonical(candidate, error).string();
     return fail(
         Fault::kRefused,
         "{} is not installed next to this program; install it, or say with --worker PATH or "
         "GGML_VIRTGPU_WORKER where it is",
-        kName);
+        kWorkerName);
 }
 
 Result<int> run_worker(const apir::WorkerOptions& options, const std::string& argument) {

@@ -8,6 +8,8 @@
 
 namespace virtgpu::host {
 
+inline constexpr const char* kWorkerName = "ggml-virtgpu-worker";
+
 // `named` if it is not empty, else the program next to this one, in the build's worker folder or in
 // the installation's libexec folder. Fault::kRefused when there is none.
 wire::Result<std::string> find_worker(const std::string& named);

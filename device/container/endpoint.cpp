@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "device/limits.h"
-#include "wire/generated/messages.h"
 
 namespace virtgpu::container {
 
@@ -127,6 +126,11 @@ Result<void> Endpoint::handle(const Header& header,
     const std::array files{ring->doorbell().number(), ring->completion().number()};
     ring->hand_out();
     return reply(header, protocol::ContainerGetRingEventsReply{OpenStatus::kOk}, files);
+}
+
+Result<void> Endpoint::handle(const Header& /*header*/,
+                              const wire::ContainerRefusedRequest& /*request*/) {
+    return fail(Fault::kPeer, "the client refuses us");
 }
 
 }  // namespace virtgpu::container

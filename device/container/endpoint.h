@@ -9,6 +9,7 @@
 #include "device/apir/renderer.h"
 #include "device/event_loop.h"
 #include "device/sealed_memory.h"
+#include "wire/generated/messages.h"
 #include "wire/log.h"
 #include "wire/sys/packet_socket.h"
 
@@ -47,6 +48,8 @@ class Endpoint {
     Result<void> handle(const Header& header, const protocol::ContainerSubmitRequest& request);
     Result<void> handle(const Header& header,
                         const protocol::ContainerGetRingEventsRequest& request);
+    // A message of ours: no client sends it.
+    static Result<void> handle(const Header& header, const wire::ContainerRefusedRequest& request);
     Result<device::SharedMemory> make_region(uint64_t size);
     template <typename Reply>
     Result<void> reply(const Header& header, const Reply& fields, std::span<const int> files = {});

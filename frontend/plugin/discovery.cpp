@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "frontend/host_probe.h"
-#include "frontend/transport/drm_transport.h"
+#include "frontend/open_device.h"
+#include "frontend/transport/socket_advice.h"
 #include "frontend/transport/socket_transport.h"
 #include "frontend/transport/virtio_gpu_nodes.h"
 
@@ -29,20 +29,11 @@ void connect(std::unique_ptr<Transport> transport, wire::Trace* trace, Connectio
 void connect_socket(const HostChoice& choice, Connections& connections, wire::Log& log) {
     auto transport = SocketTransport::connect(choice.socket_path);
     if (!transport) {
-        log.warning("{}; is `ggml-virtgpu-host --listen {}` running? Going on without its devices",
-                    transport.error().message(), choice.socket_path);
+        log.warning("{}; {}. Going on without its devices", transport.error().message(),
+                    advice_about_socket(choice.socket_path));
         return;
     }
     connect(std::move(*transport), choice.trace, connections, log);
-}
-
-// Fault::kRefused when the device is not ours.
-wire::Result<std::unique_ptr<Transport>> open_device(VirtioGpuNode& node, bool apir_capset_only) {
-    auto transport =
-        TRY(DrmTransport::create(std::move(node.file), node.address, apir_capset_only));
-    if (!transport->certain())
-        TRY(expect_host(*transport));
-    return transport;
 }
 
 void connect_nodes(const HostChoice& choice, Connections& connections, wire::Log& log) {

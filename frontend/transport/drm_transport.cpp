@@ -5,8 +5,10 @@
 #include <xf86drm.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "frontend/level1_command.h"
+#include "frontend/transport/device_parameters.h"
 #include "frontend/transport/virtgpu_uapi.h"
 #include "wire/sys/mapped_region.h"
 #include "wire/sys/time.h"
@@ -29,12 +31,6 @@ constexpr std::chrono::milliseconds kForeignAnswerTimeout(200);
 
 uint64_t address_of(const void* object) {
     return reinterpret_cast<uintptr_t>(object);
-}
-
-bool has_parameter(int node, uint64_t parameter) {
-    int value = 0;
-    uapi::GetParam request{parameter, address_of(&value)};
-    return drmIoctl(node, uapi::kIoctlGetParam, &request) == 0 && value != 0;
 }
 
 }  // namespace
@@ -66,16 +62,12 @@ Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, 
 }
 
 Result<void> DrmTransport::check_parameters() const {
-    struct Parameter {
-        uint64_t id;
-        std::string_view name;
-    };
-    for (const Parameter& parameter :
-         {Parameter{uapi::kParam3dFeatures, "3D"}, Parameter{uapi::kParamResourceBlob, "blobs"},
-          Parameter{uapi::kParamHostVisible, "host-visible memory"},
-          Parameter{uapi::kParamContextInit, "context types"}})
-        if (!has_parameter(node_.number(), parameter.id))
-            return wire::fail(Fault::kRefused, "the device has no {}", parameter.name);
+    const DeviceParameters has = device_parameters(node_.number());
+    for (const auto& [there, name] : {std::pair(has.three_d, "3D"), std::pair(has.blobs, "blobs"),
+                                      std::pair(has.host_visible, "host-visible memory"),
+                                      std::pair(has.context_types, "context types")})
+        if (!there)
+            return wire::fail(Fault::kRefused, "the device has no {}", name);
     return {};
 }
 

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "frontend/quietly.h"
 #include "wire/sys/mapped_region.h"
@@ -34,6 +36,18 @@ Result<void> check_sealed(int file, uint64_t size) {
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || static_cast<uint64_t>(status.st_size) < size)
         return wire::fail(Fault::kPeer, "the host's region is not a sealed file of {} bytes", size);
     return {};
+}
+
+// What a host said that serves nobody here; nothing where the packet says something else.
+std::optional<wire::Error> refusal_in(const wire::Packet& packet) {
+    const auto id = wire::Reader(packet.bytes).number<uint32_t>();
+    if (!id || *id != static_cast<uint32_t>(ContainerMessage::kRefused))
+        return std::nullopt;
+    const auto fields =
+        std::span(packet.bytes).subspan(std::min(kHeaderBytes, packet.bytes.size()));
+    const auto said = wire::decode_whole<protocol::ContainerRefusedReply>(fields);
+    return wire::Error(Fault::kRefused, wire::format("the host refuses this program: {}",
+                                                     said ? said->reason : "it does not say why"));
 }
 
 }  // namespace
@@ -76,12 +90,23 @@ Result<SocketTransport::Answer> SocketTransport::ask(ContainerMessage id, const 
     TRY(check_owner());
     const std::lock_guard lock(asking_);
     const uint32_t serial = ++serial_;
-    TRY(send(id, serial, fields));
+    if (auto sent = send(id, serial, fields); !sent)
+        return tl::unexpected(why(std::move(sent).error()));
+    auto answer = await_answer(id, serial);
+    if (!answer)
+        return tl::unexpected(why(std::move(answer).error()));
+    return answer;
+}
+
+Result<SocketTransport::Answer> SocketTransport::await_answer(ContainerMessage id,
+                                                              uint32_t serial) {
     const auto deadline = std::chrono::steady_clock::now() + kAnswerTimeout;
     while (std::chrono::steady_clock::now() < deadline) {
         auto packet = TRY(socket_.receive(std::chrono::milliseconds(500)));
         if (!packet)
             continue;
+        if (auto refused = refusal_in(*packet))
+            return tl::unexpected(std::move(*refused));
         wire::Reader reader(packet->bytes);
         const auto answer_id = TRY(reader.number<uint32_t>());
         const auto answer_serial = TRY(reader.number<uint32_t>());
@@ -91,6 +116,15 @@ Result<SocketTransport::Answer> SocketTransport::ask(ContainerMessage id, const 
                           std::move(packet->files)};
     }
     return wire::fail(Fault::kLost, "the host does not answer on its socket");
+}
+
+// A host that refuses us closes the connection, which can show before what it said does.
+wire::Error SocketTransport::why(wire::Error error) {
+    if (error.fault() != Fault::kLost)
+        return error;
+    const auto packet = socket_.receive(std::chrono::milliseconds(0));
+    const auto refused = packet && *packet ? refusal_in(**packet) : std::nullopt;
+    return refused.value_or(error);
 }
 
 Result<std::unique_ptr<SharedRegion>> SocketTransport::create_region(size_t size) {

@@ -48,6 +48,9 @@ class SocketTransport : public Transport {
                             const wire::Writer& fields);
     // Sends a message and waits for its answer.
     wire::Result<Answer> ask(protocol::ContainerMessage id, const wire::Writer& fields);
+    wire::Result<Answer> await_answer(protocol::ContainerMessage id, uint32_t serial);
+    // What the host said before it closed the connection, else `error`.
+    wire::Error why(wire::Error error);
     void destroy_region(uint32_t number);
 
     wire::PacketSocket socket_;

@@ -36,6 +36,7 @@ inline constexpr uint64_t kParam3dFeatures = 1;
 inline constexpr uint64_t kParamResourceBlob = 3;
 inline constexpr uint64_t kParamHostVisible = 4;
 inline constexpr uint64_t kParamContextInit = 6;
+inline constexpr uint64_t kParamSupportedCapsets = 7;
 
 struct GetCaps {
     uint32_t cap_set_id;

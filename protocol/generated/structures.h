@@ -450,6 +450,7 @@ enum class ContainerMessage : uint32_t {
     kDestroyRegion = 2,
     kSubmit = 3,
     kGetRingEvents = 4,
+    kRefused = 5,
 };
 
 // Worker control socket.
@@ -1225,6 +1226,13 @@ struct ContainerGetRingEventsReply {
     OpenStatus status{};  // REFUSED when the ring is not open.
 
     bool operator==(const ContainerGetRingEventsReply&) const = default;
+};
+
+// Host to client, with serial 0 and before the host closes the connection: why it serves nobody there.
+struct ContainerRefusedReply {
+    std::string reason;  // For people.
+
+    bool operator==(const ContainerRefusedReply&) const = default;
 };
 
 // Device to worker: make a session.

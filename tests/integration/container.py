@@ -17,9 +17,13 @@ class Finished:
 
 
 class Container:
-    """Runs programs as in a container: the host's socket (or None) is all they know."""
+    """Runs programs as in a container: the host's socket (or None) is all they know.
 
-    def __init__(self, socket):
+    They belong to `user`, an entry of the password file, where one is given; that takes root.
+    """
+
+    def __init__(self, socket, user=None):
+        self._owner = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         self._environment = {**os.environ, "GGML_BACKEND_PATH": str(places.frontend())}
         self._environment.pop("GGML_VIRTGPU_SOCKET", None)
         if socket:
@@ -29,7 +33,7 @@ class Container:
         words = [*places.command_for(program), *(str(argument) for argument in arguments)]
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 env={**self._environment, **variables}, text=True, errors="replace",
-                                preexec_fn=processes.die_with_parent)
+                                preexec_fn=processes.die_with_parent, **self._owner)
 
     def run(self, program, *arguments, seconds=120, **variables):
         return finish(self.start(program, *arguments, **variables), seconds)

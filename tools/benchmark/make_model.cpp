@@ -166,9 +166,9 @@ class Model {
     void add_experts(const std::string& block) {
         // Which experts a token goes to is decided in F32.
         std::uniform_real_distribution<float> weight(-0.03F, 0.03F);
-        ggml_tensor* const gate = add(
-            block + "ffn_gate_inp.weight",
-            ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, shape_.width, shape_.experts));
+        ggml_tensor* const gate =
+            add(block + "ffn_gate_inp.weight",
+                ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, shape_.width, shape_.experts));
         std::generate_n(static_cast<float*>(gate->data), ggml_nelements(gate),
                         [&] { return weight(random_); });
         add_network(block, "_exps", {shape_.experts});
@@ -201,8 +201,8 @@ class Model {
     }
 
     void add_matrix(const std::string& name, const std::vector<int64_t>& sizes) {
-        add(name, ggml_new_tensor(context_.get(), type_, static_cast<int>(sizes.size()),
-                                  sizes.data()));
+        add(name,
+            ggml_new_tensor(context_.get(), type_, static_cast<int>(sizes.size()), sizes.data()));
         blocks_.fill(data_.back());
     }
 

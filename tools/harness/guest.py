@@ -29,11 +29,11 @@ class Guest:
     """Boots in the constructor's `with`; ends with it.
 
     `devices` are sockets of ggml-virtgpu-hosts, each a virtio-gpu device of its own. `options` are given to QEMU as
-    they are. With `on_console` the kernel speaks, and what it has said so far is passed on while it boots.
+    they are, `boot_parameters` to the kernel. With `on_console` the kernel speaks, and what it has said so far is passed on while it boots.
     """
 
     def __init__(self, image, log_folder, devices=(), accelerator=None, boot_seconds=BOOT_SECONDS, processors=2,
-                 options=(), on_console=None):
+                 options=(), boot_parameters="", on_console=None):
         self._image = pathlib.Path(image)
         self._logs = pathlib.Path(log_folder)
         self._devices = devices
@@ -41,6 +41,7 @@ class Guest:
         self._boot_seconds = boot_seconds
         self._processors = processors
         self._more_options = options
+        self._boot_parameters = boot_parameters
         self._on_console = on_console
         self._process = None
         self._qmp = None
@@ -130,7 +131,8 @@ class Guest:
                    "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
                    "-nodefaults", "-no-user-config", "-display", "none",
                    "-kernel", self._image / "vmlinuz", "-initrd", self._image / "initramfs",
-                   "-append", "console=ttyS0 " + ("loglevel=7" if self._on_console else "quiet loglevel=4"),
+                   "-append", f"console=ttyS0 {self._boot_parameters} " +
+                   ("loglevel=7" if self._on_console else "quiet loglevel=4"),
                    "-serial", f"file:{self._logs / 'console.log'}",
                    "-chardev", f"socket,id=commands,path={commands}", "-serial", "chardev:commands",
                    "-qmp", f"unix:{qmp}"]

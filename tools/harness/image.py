@@ -4,9 +4,9 @@ import subprocess
 from harness import places
 
 
-def build(frontend=None, programs=()):
+def build(frontend=None, programs=(), name=None):
     """Builds the image with `frontend` (None: without one) and returns its folder. Takes under a second."""
-    name = "guest" if frontend else "guest-without-frontend"
+    name = name or ("guest" if frontend else "guest-without-frontend")
     folder = places.build_folder() / name
     command = [places.REPOSITORY / "tools/guest/build-image", "--output", folder]
     if frontend:

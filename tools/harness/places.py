@@ -40,6 +40,10 @@ def frontend():
     return _built("VIRTGPU_FRONTEND", "plugin/libggml-virtgpu.so")
 
 
+def guest_doctor():
+    return _built("VIRTGPU_DOCTOR", "doctor/ggml-virtgpu-doctor")
+
+
 def libraries():
     """The folder of the root folder's shared libraries."""
     return root() / "usr/lib" / TRIPLET

@@ -2465,6 +2465,18 @@ Result<protocol::ContainerGetRingEventsReply> decode(Reader& reader) {
     return value;
 }
 
+Result<void> encode(Writer& writer, const protocol::ContainerRefusedReply& value) {
+    TRY(writer.string(value.reason, protocol::kMaxTextLength));
+    return {};
+}
+
+template <>
+Result<protocol::ContainerRefusedReply> decode(Reader& reader) {
+    protocol::ContainerRefusedReply value;
+    value.reason = TRY(reader.string(protocol::kMaxTextLength));
+    return value;
+}
+
 Result<void> encode(Writer& writer, const protocol::WorkerOpenContextRequest& value) {
     store(writer.extend(4), value);
     return {};

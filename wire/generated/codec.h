@@ -105,6 +105,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerDestroyRegionReques
 Result<void> encode(Writer& writer, const protocol::ContainerSubmitRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerGetRingEventsRequest& value);
 Result<void> encode(Writer& writer, const protocol::ContainerGetRingEventsReply& value);
+Result<void> encode(Writer& writer, const protocol::ContainerRefusedReply& value);
 Result<void> encode(Writer& writer, const protocol::WorkerOpenContextRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerCloseContextRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerAddRegionRequest& value);
@@ -314,6 +315,8 @@ template <>
 Result<protocol::ContainerGetRingEventsRequest> decode(Reader& reader);
 template <>
 Result<protocol::ContainerGetRingEventsReply> decode(Reader& reader);
+template <>
+Result<protocol::ContainerRefusedReply> decode(Reader& reader);
 template <>
 Result<protocol::WorkerOpenContextRequest> decode(Reader& reader);
 template <>

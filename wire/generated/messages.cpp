@@ -29,6 +29,8 @@ Result<ContainerRequest> decode_container_request(uint32_t id, std::span<const s
             return decode_whole<protocol::ContainerSubmitRequest>(fields);
         case 4:
             return decode_whole<protocol::ContainerGetRingEventsRequest>(fields);
+        case 5:
+            return ContainerRefusedRequest{};
         default:
             return fail(Fault::kPeer, "unknown container message {}", id);
     }

@@ -25,11 +25,14 @@ using ApirCommand = std::variant<
 // `flags` is the FORWARD id where `type` is FORWARD. An unknown command is Fault::kRefused.
 Result<ApirCommand> decode_apir_command(int32_t type, int32_t flags, std::span<const std::byte> arguments);
 
+// Host to client, with serial 0 and before the host closes the connection: why it serves nobody there.
+struct ContainerRefusedRequest {};
 using ContainerRequest = std::variant<
     protocol::ContainerCreateRegionRequest,
     protocol::ContainerDestroyRegionRequest,
     protocol::ContainerSubmitRequest,
-    protocol::ContainerGetRingEventsRequest>;
+    protocol::ContainerGetRingEventsRequest,
+    ContainerRefusedRequest>;
 
 Result<ContainerRequest> decode_container_request(uint32_t id, std::span<const std::byte> fields);
 

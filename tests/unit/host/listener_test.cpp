@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -84,6 +85,39 @@ TEST_F(ListenerTest, LeavesOtherFilesAlone) {
     std::ofstream(path_) << "precious";
     EXPECT_FALSE(Listener::create(path_, SocketType::kStream));
     EXPECT_EQ(std::filesystem::file_size(path_), 8U);
+}
+
+TEST_F(ListenerTest, TheFileHasThePermissionsThatWereAskedFor) {
+    const auto listener = Listener::create(path_, SocketType::kPackets, {0620, ::getegid()});
+    ASSERT_TRUE(listener) << listener.error().message();
+    struct stat status {};
+    ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0620U);
+    EXPECT_EQ(status.st_gid, ::getegid());
+}
+
+TEST_F(ListenerTest, AdoptsASocketAndLeavesItsFile) {
+    auto made = Listener::create(path_, SocketType::kPackets);
+    ASSERT_TRUE(made);
+    {
+        const auto adopted = Listener::adopt(::dup(made->number()));
+        ASSERT_TRUE(adopted) << adopted.error().message();
+        EXPECT_EQ(adopted->type(), SocketType::kPackets);
+        EXPECT_EQ(adopted->name(), path_);
+        ASSERT_TRUE(wire::PacketSocket::connect(path_));
+        EXPECT_TRUE(adopted->accept());
+    }
+    EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListenerTest, AdoptsOnlySocketsThatListen) {
+    EXPECT_FALSE(Listener::adopt(::dup(STDERR_FILENO)));
+    EXPECT_FALSE(Listener::adopt(987));
+    const auto pair = wire::PacketSocket::make_pair();
+    ASSERT_TRUE(pair);
+    const auto connected = Listener::adopt(::dup(pair->first.number()));
+    ASSERT_FALSE(connected);
+    EXPECT_NE(connected.error().message().find("no socket that listens"), std::string::npos);
 }
 
 TEST_F(ListenerTest, RefusesPathsThatCannotBe) {

@@ -1,4 +1,5 @@
 """The program ggml-virtgpu-host from outside: its answers, its sockets and its processes."""
+import fcntl
 import json
 import os
 import pathlib
@@ -187,6 +188,81 @@ def test_an_inherited_connection_is_not_passed_on(tmp_path):
     assert answer.returncode == 1
     assert "->" in listing.read_text()
     assert "socket:" not in listing.read_text()
+
+
+@pytest.fixture(name="activated")
+def fixture_activated(tmp_path):
+    """activated(sockets): a host started as systemd does, with sockets that listen already."""
+    running = []
+
+    def start(*sockets, count=None):
+        # The first is descriptor 3; LISTEN_PID is the program's own, which only it knows.
+        files = " ".join(f"{3 + i}<&{listener.fileno()}" for i, listener in enumerate(sockets))
+        script = f"LISTEN_PID=$$ LISTEN_FDS={count or len(sockets)} exec {places.host_program()} --backend cpu {files}"
+        # Out of the way of 3 and those that follow.
+        for listener in sockets:
+            assert listener.fileno() > 3 + len(sockets)
+        running.append(processes.start(["bash", "-c", script], tmp_path / "log",
+                                       pass_fds=[listener.fileno() for listener in sockets]))
+        return running[-1]
+
+    yield start
+    for program in running:
+        processes.end(program)
+
+
+def listening(path, kind):
+    """A socket that listens, with a descriptor that is out of the way."""
+    listener = socket.socket(socket.AF_UNIX, kind)
+    listener.bind(str(path))
+    listener.listen()
+    moved = socket.socket(fileno=fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 20))
+    listener.close()
+    return moved
+
+
+def test_sockets_of_systemd_are_served_by_their_type(activated, tmp_path):
+    with listening(tmp_path / "vm", socket.SOCK_STREAM) as machines, \
+            listening(tmp_path / "container", socket.SOCK_SEQPACKET) as containers:
+        machine = connect(tmp_path / "vm", socket.SOCK_STREAM)
+        container = connect(tmp_path / "container", socket.SOCK_SEQPACKET)
+        program = activated(machines, containers)
+        log = tmp_path / "log"
+        processes.wait_until(lambda: "serves a new VM" in log.read_text() and
+                             "serves a new container" in log.read_text(), 20, "both tenants")
+        assert f"listening for VMMs on {tmp_path / 'vm'}" in log.read_text()
+        machine.close()
+        container.close()
+        processes.end(program)
+        assert (tmp_path / "vm").exists(), "the file is systemd's"
+
+
+def test_a_socket_of_systemd_that_is_missing_is_named(activated, tmp_path):
+    with listening(tmp_path / "vm", socket.SOCK_STREAM) as machines:
+        program = activated(machines, count=40)
+        assert program.wait(20) == 1
+    assert "LISTEN_FDS is 40; taking descriptor" in (tmp_path / "log").read_text()
+
+
+def test_sockets_meant_for_another_process_are_left_alone(monkeypatch):
+    monkeypatch.setenv("LISTEN_PID", "1")
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    answer = run("--backend", "cpu")
+    assert answer.returncode == 1
+    assert "say whom to serve" in answer.stderr
+
+
+def test_unknown_accounts_are_named(tmp_path):
+    for option, kind in (("--allow-user", "user"), ("--allow-group", "group"), ("--socket-group", "group")):
+        answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "cpu", option, "nobody-here")
+        assert answer.returncode == 1
+        assert f"this machine has no {kind} 'nobody-here'" in answer.stderr
+
+
+def test_a_mode_that_is_none_is_named(tmp_path):
+    answer = run("--socket-path", str(tmp_path / "vm"), "--backend", "cpu", "--socket-mode", "rw-rw----")
+    assert answer.returncode == 1
+    assert "'rw-rw----' is no file mode" in answer.stderr
 
 
 def test_a_descriptor_that_is_not_open_is_named():

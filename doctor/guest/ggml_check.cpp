@@ -1,0 +1,144 @@
+#include "doctor/guest/ggml_check.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "doctor/child.h"
+#include "doctor/guest/loaded_ggml.h"
+
+namespace virtgpu::doctor {
+
+namespace {
+
+constexpr const char* kSubject = "ggml";
+constexpr int kNoGgml = 3;
+constexpr std::chrono::seconds kTime(60);  // a worker's backends may take their time
+
+// In the child: prints what ggml answers.
+int print_answer(const std::string& library) {
+    const auto answer = ask_ggml(library);
+    if (!answer) {
+        wire::print(stderr, "{}\n", answer.error().message());
+        return kNoGgml;
+    }
+    const nlohmann::json printed = {
+        {"library", answer->library},   {"version", answer->version},
+        {"backends", answer->backends}, {"devices", answer->devices},
+        {"plugin", answer->plugin},     {"round_trip", answer->round_trip}};
+    // Behind what backends print, on a line of its own.
+    wire::print(stdout, "\n{}\n",
+                printed.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return 0;
+}
+
+GgmlAnswer parse_answer(const std::string& output) {
+    const auto lines = lines_of(output);
+    const auto printed = nlohmann::json::parse(lines.empty() ? "" : lines.back(), nullptr, false);
+    if (!printed.is_object())
+        return {};
+    return {printed.value("library", ""),
+            printed.value("version", ""),
+            printed.value("backends", std::vector<std::string>()),
+            printed.value("devices", std::vector<std::string>()),
+            printed.value("plugin", ""),
+            printed.value("round_trip", 0.0)};
+}
+
+// Our plug-in's own messages.
+std::string messages_in(const std::string& errors) {
+    constexpr std::string_view kPrefix = "ggml-virtgpu: ";
+    std::vector<std::string> messages;
+    for (const std::string& line : lines_of(errors))
+        if (line.starts_with(kPrefix))
+            messages.push_back(line.substr(kPrefix.size()));
+    return wire::join(messages, "\n");
+}
+
+std::string backend_folder(const std::string& library) {
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::path(library).parent_path();
+    std::error_code error;
+    for (fs::directory_iterator entry(folder / "ggml", error), end; !error && entry != end;
+         entry.increment(error))
+        if (entry->path().filename().string().starts_with("backends"))
+            return entry->path().string();
+    return folder.string();
+}
+
+// Why the file does not load; empty when it does.
+std::string load_error(const std::string& file) {
+    const auto tried = in_child([&] {
+        if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr)
+            return 0;
+        wire::print(stderr, "{}\n", ::dlerror());
+        return 1;
+    });
+    return tried && tried->status != 0 ? messages_in("ggml-virtgpu: " + tried->errors) : "";
+}
+
+Finding about_missing_plugin(const std::string& ggml, const std::string& folder,
+                             const std::string& said) {
+    const char* const named = std::getenv("GGML_BACKEND_PATH");
+    std::vector<std::string> files{folder + "/libggml-virtgpu.so"};
+    if (named != nullptr && *named != '\0')
+        files.insert(files.begin(), named);
+    for (const std::string& file : files) {
+        if (!std::filesystem::exists(file))
+            continue;
+        const std::string error = load_error(file);
+        if (!error.empty())
+            return problem(kSubject, wire::format("{} does not load {}: {}", ggml, file, error),
+                           "install what it needs, or the plug-in for this system");
+    }
+    if (!said.empty())
+        return problem(kSubject, wire::format("{} refuses the plug-in: {}", ggml, said),
+                       "install ggml 0.23 or newer");
+    return problem(
+        kSubject, wire::format("{} does not find libggml-virtgpu.so", ggml),
+        wire::format("install libggml0-backend-virtgpu, put the file into {}, or name it "
+                     "with GGML_BACKEND_PATH",
+                     folder));
+}
+
+Findings about(const GgmlAnswer& answer, const std::string& said) {
+    const std::string ggml = wire::format("ggml {} ({})", answer.version, answer.library);
+    if (std::find(answer.backends.begin(), answer.backends.end(), "virtgpu") ==
+        answer.backends.end())
+        return {about_missing_plugin(ggml, backend_folder(answer.library), said)};
+    Findings findings{ok(kSubject, wire::format("{} loads {}", ggml, answer.plugin))};
+    if (answer.devices.empty()) {
+        findings.push_back(problem("devices", said.empty() ? "the plug-in finds no host" : said,
+                                   "the lines above say which part is missing"));
+        return findings;
+    }
+    for (const std::string& device : answer.devices)
+        findings.push_back(ok("devices", device));
+    findings.push_back(ok(
+        "round trip", wire::format("{:.1f} µs to the compute worker, awake", answer.round_trip)));
+    return findings;
+}
+
+}  // namespace
+
+Findings GgmlCheck::examine() {
+    const auto end = in_child([this] { return print_answer(library_); }, kTime);
+    if (!end)
+        return {
+            problem(kSubject, wire::format("{}: {}", library_, end.error().message()),
+                    "a backend hangs when it starts; GGML_VIRTGPU_DEBUG=1 shows what ours does")};
+    if (end->status == kNoGgml)
+        return {problem(kSubject, wire::format("no ggml: {}", wire::join(lines_of(end->errors))),
+                        "install libggml0, or name yours with --ggml PATH")};
+    if (end->status != 0)
+        return {problem(kSubject,
+                        wire::format("{} dies when it loads its backends (status {}): {}", library_,
+                                     end->status, end->errors),
+                        "remove the backend that kills it from ggml's folder")};
+    return about(parse_answer(end->output), messages_in(end->errors));
+}
+
+}  // namespace virtgpu::doctor

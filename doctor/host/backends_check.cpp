@@ -1,0 +1,38 @@
+#include "doctor/host/backends_check.h"
+
+#include "doctor/child.h"
+
+namespace virtgpu::doctor {
+
+namespace {
+
+constexpr const char* kSubject = "ggml backends";
+constexpr const char* kInstall =
+    "install a backend of ggml (libggml0 has the CPU's, libggml0-backend-vulkan and others the "
+    "GPUs'), or name its folder with GGML_VIRTGPU_BACKEND_DIR";
+
+}  // namespace
+
+Findings BackendsCheck::examine() {
+    auto command = apir::worker_command(worker_);
+    command.emplace_back("--list-devices");
+    const auto answer = run_program(command);
+    if (!answer)
+        return {problem(kSubject, answer.error().message(),
+                        "a backend hangs when it starts: leave it out with --backend")};
+    if (answer->status != 0)
+        return {problem(kSubject, wire::join(lines_of(answer->errors), "\n"), kInstall)};
+    auto rows = lines_of(answer->output);
+    if (!rows.empty())
+        rows.erase(rows.begin());  // the heading
+    if (rows.empty())
+        return {problem(kSubject, "no device", kInstall)};
+    Findings findings;
+    for (const std::string& line : lines_of(answer->errors))
+        findings.push_back(warning(kSubject, line, "leave the backend out with --backend"));
+    for (const std::string& row : rows)
+        findings.push_back(ok(kSubject, row));
+    return findings;
+}
+
+}  // namespace virtgpu::doctor

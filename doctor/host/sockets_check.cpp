@@ -1,0 +1,94 @@
+#include "doctor/host/sockets_check.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "wire/sys/accounts.h"
+#include "wire/sys/file_descriptor.h"
+
+namespace virtgpu::doctor {
+
+namespace {
+
+constexpr const char* kSubject = "socket";
+
+// 0, or why nobody can be reached there.
+int connect_error(const SocketsCheck::Place& place) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, place.path.data(), place.path.size());
+    const int kind = place.for_machines ? SOCK_STREAM : SOCK_SEQPACKET;
+    const wire::FileDescriptor socket(::socket(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int connected =
+        ::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    return connected == 0 ? 0 : errno;
+}
+
+Finding about_missing(const std::string& path) {
+    const auto folder = std::filesystem::absolute(path).parent_path();
+    if (!std::filesystem::is_directory(folder))
+        return problem(
+            kSubject,
+            wire::format("{} cannot be made: there is no folder {}", path, folder.string()),
+            wire::format("mkdir -p {}", folder.string()));
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        return problem(
+            kSubject,
+            wire::format("{} cannot be made: this user may not write to {}", path, folder.string()),
+            "use a folder of your own, such as /run/user/$UID");
+    return ok(kSubject, wire::format("{} can be made", path));
+}
+
+std::string owner_of(const struct stat& status) {
+    constexpr mode_t kPermissions = 0777;
+    return wire::format("user {}, group {}, mode {:04o}", wire::user_name(status.st_uid),
+                        wire::group_name(status.st_gid), status.st_mode & kPermissions);
+}
+
+Finding about(const SocketsCheck::Place& place) {
+    const std::string& path = place.path;
+    if (path.size() >= sizeof(sockaddr_un::sun_path))
+        return problem(kSubject, wire::format("the path {} is too long for a socket", path),
+                       wire::format("use at most {} bytes", sizeof(sockaddr_un::sun_path) - 1));
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0)
+        return about_missing(path);
+    if (!S_ISSOCK(status.st_mode))
+        return problem(kSubject, wire::format("{} is no socket", path),
+                       "remove it, or use another path");
+    switch (connect_error(place)) {
+        case 0:
+        case EAGAIN:
+            return ok(kSubject, wire::format("{} is listened on; {}", path, owner_of(status)));
+        case ECONNREFUSED:
+            return ok(kSubject, wire::format("{} was left behind and will be replaced", path));
+        case EPROTOTYPE:
+            return problem(kSubject,
+                           wire::format("{} is listened on, but not for {}", path,
+                                        place.for_machines ? "VMMs" : "containers"),
+                           "use one path for --socket-path and another for --listen");
+        default:
+            return warning(
+                kSubject,
+                wire::format("this user may not connect to {}: {}", path, owner_of(status)),
+                "join that group, or start ggml-virtgpu-host with another --socket-group "
+                "or --socket-mode");
+    }
+}
+
+}  // namespace
+
+Findings SocketsCheck::examine() {
+    Findings findings;
+    for (const Place& place : places_)
+        findings.push_back(about(place));
+    return findings;
+}
+
+}  // namespace virtgpu::doctor

@@ -1,0 +1,65 @@
+#include "doctor/host/backends_check.h"
+
+#include <gtest/gtest.h>
+
+#include "doctor/host/versions_check.h"
+#include "tests/unit/doctor/made_up_root.h"
+
+namespace virtgpu::doctor {
+namespace {
+
+using namespace test;
+
+apir::WorkerOptions worker(const MadeUpRoot& root, const std::string& script) {
+    apir::WorkerOptions options;
+    options.program = root.script("/worker", script);
+    return options;
+}
+
+TEST(BackendsCheck, EachDeviceIsALine) {
+    const MadeUpRoot root;
+    const auto findings =
+        BackendsCheck(worker(root, "echo NAME; echo 'CUDA0 GPU'; echo 'CPU CPU'")).examine();
+    EXPECT_TRUE(has(findings, Verdict::kOk, "CUDA0"));
+    EXPECT_EQ(findings.size(), 2U);
+}
+
+TEST(BackendsCheck, WithoutABackendThereIsAProblem) {
+    const MadeUpRoot root;
+    EXPECT_TRUE(
+        has(BackendsCheck(worker(root, "echo 'cannot read the folder' >&2; exit 1")).examine(),
+            Verdict::kProblem, "cannot read the folder", "GGML_VIRTGPU_BACKEND_DIR"));
+    EXPECT_TRUE(has(BackendsCheck(worker(root, "echo NAME")).examine(), Verdict::kProblem,
+                    "no device", "libggml0"));
+}
+
+TEST(BackendsCheck, WhatTheWorkerComplainsOfIsAWarning) {
+    const MadeUpRoot root;
+    EXPECT_TRUE(
+        has(BackendsCheck(worker(root, "echo 'no Vulkan' >&2; echo NAME; echo CPU")).examine(),
+            Verdict::kWarning, "no Vulkan", "--backend"));
+}
+
+TEST(VersionsCheck, BothProgramsAreOfOneBuild) {
+    const MadeUpRoot root;
+    EXPECT_TRUE(
+        has(VersionsCheck("1.0", worker(root, "echo ggml-virtgpu-worker 1.0; echo ggml 0.27"))
+                .examine(),
+            Verdict::kOk, "ggml 0.27"));
+    EXPECT_TRUE(has(VersionsCheck("1.0", worker(root, "echo ggml-virtgpu-worker 0.9")).examine(),
+                    Verdict::kProblem, "is 'ggml-virtgpu-worker 0.9'", "one version"));
+}
+
+TEST(VersionsCheck, AWorkerThatIsMissingOrDoesNotStart) {
+    const MadeUpRoot root;
+    apir::WorkerOptions missing;
+    missing.program = "/no/such/worker";
+    EXPECT_TRUE(has(VersionsCheck("1.0", missing).examine(), Verdict::kProblem,
+                    "there is no program /no/such/worker", "--worker"));
+    EXPECT_TRUE(has(
+        VersionsCheck("1.0", worker(root, "echo libggml.so.0: missing >&2; exit 127")).examine(),
+        Verdict::kProblem, "libggml.so.0: missing", "libggml0"));
+}
+
+}  // namespace
+}  // namespace virtgpu::doctor
