@@ -107,8 +107,12 @@ Blob FakeVirglrenderer::Context::create_blob(size_t size) {
 
 void FakeVirglrenderer::Context::destroy_blob(const Blob& blob) {
     const std::lock_guard lock(renderer_.mutex_);
-    if (renderer_.blobs_.erase({number_, blob.resource}) > 0)
-        ::munmap(blob.memory, blob.size);
+    const auto found = renderer_.blobs_.find({number_, blob.resource});
+    // Another may have the number by now.
+    if (found == renderer_.blobs_.end() || found->second.memory != blob.memory)
+        return;
+    renderer_.blobs_.erase(found);
+    ::munmap(blob.memory, blob.size);
 }
 
 void FakeVirglrenderer::Context::submit(std::span<const std::byte> command) {
