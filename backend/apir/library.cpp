@@ -1,7 +1,7 @@
 #include "backend/apir/library.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 namespace virtgpu::backend {
 
@@ -100,7 +100,7 @@ Library::Answer Library::dispatch(uint32_t number, uint32_t command,
     const auto payload = writer.bytes();
     if (payload.size() > reply.size())
         return {kNoSuchCommand, 0};
-    std::memcpy(reply.data(), payload.data(), payload.size());
+    std::copy(payload.begin(), payload.end(), reply.begin());
     return {code - protocol::kApirForwardSuccess, payload.size()};
 }
 

@@ -145,8 +145,8 @@ void FakeVirglrenderer::Context::load_library(std::byte* page) const {
 void FakeVirglrenderer::Context::forward(uint32_t command, std::span<const std::byte> arguments,
                                          std::byte* page, size_t size) const {
     // In memory of exactly this size, so that reading past the end shows.
-    std::vector<char> copy(arguments.size());
-    std::memcpy(copy.data(), arguments.data(), arguments.size());
+    const auto* const begin = reinterpret_cast<const char*>(arguments.data());
+    std::vector<char> copy(begin, begin + arguments.size());
     auto* const reply = reinterpret_cast<char*>(page);
     char* end = nullptr;
     const uint32_t code =

@@ -57,6 +57,15 @@ class ServerDevice : public test::GuestDevice {
 
 constexpr size_t kGreed = 256;
 
+// What a stream was given to do.
+struct Seen {
+    ggml_backend_t (*init)(ggml_backend_dev_t, const char*) = nullptr;
+    ggml_status (*compute)(ggml_backend_t, ggml_cgraph*) = nullptr;
+    bool reorders = false;
+    std::vector<const ggml_cgraph*> graphs;
+    std::vector<ggml_op> ops;  // of the last graph
+};
+
 // The processor's backend, which behaves as others do.
 class ForwardServerTest : public testing::Test {
  protected:
@@ -104,14 +113,6 @@ class ForwardServerTest : public testing::Test {
         }
         return *guest_;
     }
-
-    struct Seen {
-        ggml_backend_t (*init)(ggml_backend_dev_t, const char*) = nullptr;
-        ggml_status (*compute)(ggml_backend_t, ggml_cgraph*) = nullptr;
-        bool reorders = false;
-        std::vector<const ggml_cgraph*> graphs;
-        std::vector<ggml_op> ops;  // of the last graph
-    };
 
     static ggml_status compute(ggml_backend_t backend, ggml_cgraph* graph) {
         const ggml_status status = seen_.compute(backend, graph);
