@@ -12,13 +12,15 @@ Result<void> Region::check(uint64_t offset, uint64_t size) const {
 
 Result<void> Region::copy_out(uint64_t offset, std::span<std::byte> to) const {
     TRY(check(offset, to.size()));
-    std::memcpy(to.data(), base_ + offset, to.size());
+    if (!to.empty())
+        std::memcpy(to.data(), base_ + offset, to.size());
     return {};
 }
 
 Result<void> Region::copy_in(uint64_t offset, std::span<const std::byte> from) {
     TRY(check(offset, from.size()));
-    std::memcpy(base_ + offset, from.data(), from.size());
+    if (!from.empty())
+        std::memcpy(base_ + offset, from.data(), from.size());
     return {};
 }
 

@@ -19,8 +19,7 @@ Result<protocol::ForwardDeviceBufferFromPtrReply> ForwardCommands::DoDeviceBuffe
     const protocol::ForwardDeviceBufferFromPtrRequest& request) {
     const auto shared = commands_.DoShareBuffer({kDevice, {request.region, 0, request.size}});
     if (!shared)
-        session_->log().warning("context {}: no buffer of a region: {}", session_->context(),
-                                shared.error().message());
+        complaints_.add("no buffer of a region", shared.error());
     return protocol::ForwardDeviceBufferFromPtrReply{
         shared ? word_of(shared->buffer) : kBufferWithoutMemory, wire::kBufferType};
 }
@@ -31,8 +30,7 @@ Result<protocol::ForwardBufferTypeAllocBufferReply> ForwardCommands::DoBufferTyp
     const bool too_large = __builtin_add_overflow(request.size, padding_.behind_buffers(), &size);
     const auto allocated = commands_.DoAllocBuffer({kDevice, too_large ? UINT64_MAX : size});
     if (!allocated)
-        session_->log().warning("context {}: no buffer of {} bytes: {}", session_->context(),
-                                request.size, allocated.error().message());
+        complaints_.add("no buffer", allocated.error());
     return protocol::ForwardBufferTypeAllocBufferReply{allocated ? word_of(allocated->buffer)
                                                                  : kBufferWithoutMemory};
 }
@@ -52,8 +50,7 @@ Result<void> ForwardCommands::without_reply(const Result<void>& outcome) {
     commands_.finish();
     if (outcome || outcome.error().fault() == Fault::kPeer)
         return outcome;
-    session_->log().warning("context {}: what it computes from now on fails: {}",
-                            session_->context(), outcome.error().message());
+    complaints_.add("what it computes from now on fails", outcome.error());
     data_is_missing_ = true;
     return {};
 }

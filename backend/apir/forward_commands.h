@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "backend/apir/complaints.h"
 #include "backend/apir/graph_contents.h"
 #include "backend/apir/padded_results.h"
 #include "backend/commands.h"
@@ -17,10 +18,10 @@ namespace virtgpu::backend {
 // and forward_graph_commands.cpp.
 class ForwardCommands : public ForwardHandler {
  public:
-    // Opens the stream, which may take its time. Fault::kPeer for a context that speaks level 2,
-    // kRefused when the device does not start.
+    // Opens the stream, which may take its time. Keeps a reference to the complaints. Fault::kPeer
+    // for a context that speaks level 2, kRefused when the device does not start.
     static Result<std::unique_ptr<ForwardCommands>> open(std::shared_ptr<Session> session,
-                                                         int threads);
+                                                         int threads, Complaints& complaints);
 
     // Bytes of regions that the guest may still make.
     void set_room(uint64_t bytes) { room_ = bytes; }
@@ -67,7 +68,8 @@ class ForwardCommands : public ForwardHandler {
         const protocol::ForwardBackendGraphComputeRequest& request) override;
 
  private:
-    ForwardCommands(std::shared_ptr<Session> session, ggml_backend_dev_t device, int threads);
+    ForwardCommands(std::shared_ptr<Session> session, ggml_backend_dev_t device, int threads,
+                    Complaints& complaints);
 
     Result<protocol::GraphStatus> compute(
         const protocol::ForwardBackendGraphComputeRequest& request);
@@ -85,6 +87,7 @@ class ForwardCommands : public ForwardHandler {
 
     const std::shared_ptr<Session> session_;
     ggml_backend_dev_t const device_;
+    Complaints& complaints_;
     Commands commands_;
     PaddedResults padding_;
     GraphContents contents_;

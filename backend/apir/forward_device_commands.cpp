@@ -19,21 +19,23 @@ constexpr uint64_t kOtherRegions = uint64_t{64} << 20;
 }  // namespace
 
 Result<std::unique_ptr<ForwardCommands>> ForwardCommands::open(std::shared_ptr<Session> session,
-                                                               int threads) {
+                                                               int threads,
+                                                               Complaints& complaints) {
     ggml_backend_dev_t const device = TRY(session->catalogue().device(kDevice));
     TRY(session->agree(TRY(forward_vocabulary(session->catalogue().vocabulary()))));
     session->log().info("context {}: a frontend of upstream's uses {}", session->context(),
                         ggml_backend_dev_name(device));
     std::unique_ptr<ForwardCommands> commands(
-        new ForwardCommands(std::move(session), device, threads));
+        new ForwardCommands(std::move(session), device, threads, complaints));
     TRY(commands->commands_.DoOpenStream({kDevice}));
     return commands;
 }
 
 ForwardCommands::ForwardCommands(std::shared_ptr<Session> session, ggml_backend_dev_t device,
-                                 int threads)
+                                 int threads, Complaints& complaints)
     : session_(std::move(session)),
       device_(device),
+      complaints_(complaints),
       commands_(session_, kStream, threads),
       padding_(*session_, device) {}
 

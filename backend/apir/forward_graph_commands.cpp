@@ -61,8 +61,7 @@ Result<protocol::ForwardBackendGraphComputeReply> ForwardCommands::DoBackendGrap
     commands_.finish();
     if (status)
         return protocol::ForwardBackendGraphComputeReply{*status};
-    session_->log().warning("context {}: a graph was not computed: {}", session_->context(),
-                            status.error().message());
+    complaints_.add("a graph was not computed", status.error());
     return protocol::ForwardBackendGraphComputeReply{protocol::GraphStatus::kFailed};
 }
 

@@ -33,7 +33,7 @@ Result<ForwardCommands*> ForwardServer::commands() {
         if (commands_)
             return commands_.get();
     }
-    auto commands = TRY(ForwardCommands::open(session_, threads_));
+    auto commands = TRY(ForwardCommands::open(session_, threads_, complaints_));
     const std::lock_guard lock(mutex_);
     commands_ = std::move(commands);
     if (stopped_)
@@ -63,8 +63,7 @@ uint32_t ForwardServer::serve(const ForwardRequest& request, wire::Writer& reply
     const auto outcome = carry_out(request, reply);
     if (outcome)
         return protocol::kApirForwardSuccess;
-    session_->log().warning("context {}: {}: {}", session_->context(),
-                            forward_command_name(request.command), outcome.error().message());
+    complaints_.add(forward_command_name(request.command), outcome.error());
     reply.clear();
     if (outcome.error().fault() == Fault::kPeer)
         return kMalformed;

@@ -18,7 +18,7 @@ struct ForwardRequest {
 class ForwardServer {
  public:
     ForwardServer(std::shared_ptr<Session> session, int threads)
-        : session_(std::move(session)), threads_(threads) {}
+        : session_(std::move(session)), threads_(threads), complaints_(*session_) {}
 
     // Starts the device, which the first command would do otherwise.
     Result<void> start();
@@ -34,6 +34,7 @@ class ForwardServer {
     const std::shared_ptr<Session> session_;
     const int threads_;
     std::mutex serving_;
+    Complaints complaints_;
     std::mutex mutex_;  // of what follows
     std::unique_ptr<ForwardCommands> commands_;
     bool stopped_ = false;

@@ -1,7 +1,7 @@
 #include "backend/apir/library.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 namespace virtgpu::backend {
 
@@ -60,19 +60,18 @@ uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
         log_.error("context {}: {}", number, host.error().message());
         return kCannotOpenGgml;
     }
-    auto context = std::make_shared<OpenContext>();
-    context->server =
+    std::shared_ptr<ForwardServer> server =
         (*host)->serve_forwards(number, std::make_shared<CallbackRegions>(number, callbacks));
-    if (const auto started = context->server->start(); !started) {
+    if (const auto started = server->start(); !started) {
         log_.error("context {}: {}", number, started.error().message());
         return kCannotStart;
     }
-    contexts_.emplace(number, std::move(context));
+    contexts_.emplace(number, std::move(server));
     return 0;
 }
 
 void Library::deinit(uint32_t context) {
-    std::shared_ptr<OpenContext> ended;  // outside the lock
+    std::shared_ptr<ForwardServer> ended;  // outside the lock
     const std::lock_guard lock(mutex_);
     if (const auto found = contexts_.find(context); found != contexts_.end()) {
         ended = std::move(found->second);
@@ -80,7 +79,7 @@ void Library::deinit(uint32_t context) {
     }
 }
 
-std::shared_ptr<Library::OpenContext> Library::find(uint32_t context) {
+std::shared_ptr<ForwardServer> Library::find(uint32_t context) {
     const std::lock_guard lock(mutex_);
     const auto found = contexts_.find(context);
     return found == contexts_.end() ? nullptr : found->second;
@@ -89,14 +88,15 @@ std::shared_ptr<Library::OpenContext> Library::find(uint32_t context) {
 Library::Answer Library::dispatch(uint32_t number, uint32_t command,
                                   std::span<const std::byte> arguments,
                                   std::span<std::byte> reply) {
-    const auto context = find(number);
-    if (!context)
+    const auto server = find(number);
+    if (!server)
         return {kNoSuchCommand, 0};
-    const uint32_t code = context->server->serve({command, arguments}, context->reply);
-    const auto payload = context->reply.bytes();
+    wire::Writer writer;
+    const uint32_t code = server->serve({command, arguments}, writer);
+    const auto payload = writer.bytes();
     if (payload.size() > reply.size())
         return {kNoSuchCommand, 0};
-    std::memcpy(reply.data(), payload.data(), payload.size());
+    std::copy(payload.begin(), payload.end(), reply.begin());
     return {code - protocol::kApirForwardSuccess, payload.size()};
 }
 

@@ -32,18 +32,13 @@ class Library {
                     std::span<std::byte> reply);
 
  private:
-    struct OpenContext {
-        std::unique_ptr<ForwardServer> server;
-        wire::Writer reply;
-    };
-
     Result<Host*> host_for(const GgmlLibrary& library);
-    std::shared_ptr<OpenContext> find(uint32_t context);
+    std::shared_ptr<ForwardServer> find(uint32_t context);
 
     FileLog log_;
     std::mutex mutex_;
     std::map<std::string, std::unique_ptr<Host>> hosts_;  // by path and functions
-    std::map<uint32_t, std::shared_ptr<OpenContext>> contexts_;
+    std::map<uint32_t, std::shared_ptr<ForwardServer>> contexts_;
 };
 
 }  // namespace virtgpu::backend

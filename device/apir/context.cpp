@@ -243,8 +243,9 @@ void Context::forward(uint32_t command, std::span<const std::byte> arguments, Ca
     protocol::WorkerForwardRequest request{worker_number_,    next_forward_++,  command,
                                            call.reply_region, services_.room(), {}};
     request.arguments.resize(arguments.size() / sizeof(uint32_t));
-    std::memcpy(request.arguments.data(), arguments.data(),
-                request.arguments.size() * sizeof(uint32_t));
+    if (!request.arguments.empty())
+        std::memcpy(request.arguments.data(), arguments.data(),
+                    request.arguments.size() * sizeof(uint32_t));
     forwards_.emplace(request.serial, Forward{command, std::move(call)});
     services_.worker.send(WorkerMessage::kForward, request);
 }

@@ -67,7 +67,7 @@ size_t mapped_blobs() {
     std::ifstream maps("/proc/self/maps");
     size_t count = 0;
     for (std::string line; std::getline(maps, line);)
-        count += line.find("apir-shmem") != std::string::npos ? 1 : 0;
+        count += line.find("apir-shmem") != std::string::npos ? 1U : 0U;
     return count;
 }
 
@@ -166,18 +166,20 @@ TEST_F(DefectsTest, NoMemoryIsLostPerGraphOrTransfer) {
 
 // 5.5.5
 TEST_F(DefectsTest, AnOperationThatTheBackendLacksFailsAndAbortsNothing) {
-    NativeGraph other([](ggml_context* context) {
-        ggml_tensor* const from = ggml_new_tensor_1d(context, GGML_TYPE_F32, 256);
-        ggml_tensor* const to = ggml_new_tensor_1d(context, GGML_TYPE_IQ1_S, 256);
-        return ggml_cpy(context, from, to);
-    });
-    const GuestBuffer buffer = guest->allocate(other.size());
-    EXPECT_EQ(guest->compute(other.graph,
-                             [&](const ggml_tensor* tensor) {
-                                 return Placed{buffer.handle, other.offset_of(tensor)};
-                             }),
-              GGML_STATUS_FAILED);
-    EXPECT_FALSE(guest->supports_op(other.result));
+    // The CPU backend has no such conversion.
+    std::vector<std::byte> spoiled = encoded;
+    std::byte* const place = spoiled.data() + first_tensor() + (tensors() - 1) * sizeof(RpcTensor);
+    RpcTensor last;
+    std::memcpy(&last, place, sizeof last);
+    last.op = GGML_OP_CPY;
+    last.src[1] = last.src[0];
+    last.type = GGML_TYPE_IQ1_S;
+    last.ne[0] = 256;
+    last.ne[1] = 1;
+    for (uint32_t& stride : last.nb)
+        stride = 50;
+    std::memcpy(place, &last, sizeof last);
+    expect_failed(spoiled);
 }
 
 // 5.5.8: each thread has a reply page of its own here, and the host serves both.
@@ -303,6 +305,9 @@ TEST_F(DefectsTest, AnAddressOfTheHostWithoutABuffer) {
     EXPECT_EQ(secret, 0x5ec2e7U);
 }
 TEST_F(DefectsTest, HandlesAndBasesAreNoAddressesOfTheHost) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "AddressSanitizer maps small numbers";
+#endif
     const auto handle = guest
                             ->call(UpstreamCommand::kAllocBuffer,
                                    Encoder().number(guest->buffer_type).number(uint64_t{4096}))

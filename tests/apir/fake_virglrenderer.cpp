@@ -106,8 +106,12 @@ Blob FakeVirglrenderer::Context::create_blob(size_t size) {
 
 void FakeVirglrenderer::Context::destroy_blob(const Blob& blob) {
     const std::lock_guard lock(renderer_.mutex_);
-    if (renderer_.blobs_.erase({number_, blob.resource}) > 0)
-        ::munmap(blob.memory, blob.size);
+    const auto found = renderer_.blobs_.find({number_, blob.resource});
+    // Another may have the number by now.
+    if (found == renderer_.blobs_.end() || found->second.memory != blob.memory)
+        return;
+    renderer_.blobs_.erase(found);
+    ::munmap(blob.memory, blob.size);
 }
 
 void FakeVirglrenderer::Context::submit(std::span<const std::byte> command) {
@@ -140,8 +144,8 @@ void FakeVirglrenderer::Context::load_library(std::byte* page) const {
 void FakeVirglrenderer::Context::forward(uint32_t command, std::span<const std::byte> arguments,
                                          std::byte* page, size_t size) const {
     // In memory of exactly this size, so that reading past the end shows.
-    std::vector<char> copy(arguments.size());
-    std::memcpy(copy.data(), arguments.data(), arguments.size());
+    const auto* const begin = reinterpret_cast<const char*>(arguments.data());
+    std::vector<char> copy(begin, begin + arguments.size());
     auto* const reply = reinterpret_cast<char*>(page);
     char* end = nullptr;
     const uint32_t code =

@@ -3,7 +3,7 @@
 //   echo    signals a ring's completion whenever its doorbell rings
 //   refuse  opens no context
 //   break   reports each context as broken when a ring is opened
-//   die     exits with status 9 when a ring is opened
+//   die     exits with status 9 when a ring is opened or a FORWARD command comes
 //   linger  takes a second to drain
 //   leave   exits with status 9 when a context is closed
 #include <poll.h>
@@ -82,6 +82,8 @@ class FakeWorker {
                                                            : protocol::OpenStatus::kOk});
         if (const auto* open = std::get_if<protocol::WorkerOpenRingRequest>(&*request))
             open_ring(*open, **packet);
+        if (const auto* forward = std::get_if<protocol::WorkerForwardRequest>(&*request))
+            answer(*forward);
         if (std::holds_alternative<protocol::WorkerAddRegionRequest>(*request))
             loans_.push_back(std::move((*packet)->files.at(1)));
         if (std::holds_alternative<protocol::WorkerCloseContextRequest>(*request))
@@ -101,6 +103,15 @@ class FakeWorker {
         if (behaviour_ == "break")
             send(protocol::WorkerMessage::kContextFailed,
                  protocol::WorkerContextFailedRequest{request.context, "told to"});
+    }
+
+    // Without looking at what is asked, or at the reply region.
+    void answer(const protocol::WorkerForwardRequest& request) {
+        if (behaviour_ == "die")
+            ::_exit(kDeathStatus);
+        if (behaviour_ == "echo")
+            send(protocol::WorkerMessage::kForwarded,
+                 protocol::WorkerForwardedRequest{request.context, request.serial});
     }
 
     void close_context() {

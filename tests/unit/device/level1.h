@@ -25,6 +25,12 @@ inline std::vector<std::byte> loadlibrary(uint32_t reply_region) {
 inline std::vector<std::byte> forward(protocol::ApirForward id, uint32_t reply_region) {
     return level1(protocol::ApirType::kForward, static_cast<uint32_t>(id), reply_region);
 }
+template <typename... Arguments>
+std::vector<std::byte> forward(protocol::ForwardCommand id, uint32_t reply_region,
+                               Arguments... arguments) {
+    return level1(protocol::ApirType::kForward, static_cast<uint32_t>(id), reply_region,
+                  arguments...);
+}
 inline std::vector<std::byte> ping(uint32_t reply_region) {
     return forward(protocol::ApirForward::kPing, reply_region);
 }

@@ -85,5 +85,21 @@ TEST(SealedFile, PagesComeAndGo) {
     EXPECT_EQ(read[0], std::byte{0});
 }
 
+TEST(SealedMemory, Virglrenderer31NoDescriptorIsClosedTwice) {
+    SealedMemoryAllocator allocator(uint64_t{1} << 20);
+    for (int i = 0; i < 20; ++i) {
+        auto memory = allocator.allocate(4096);
+        ASSERT_TRUE(memory);
+        const int number = (*memory)->file();
+        memory->reset();
+        // Who gets the number next keeps it.
+        const wire::FileDescriptor bystander(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        EXPECT_EQ(bystander.number(), number);
+        auto another = allocator.allocate(4096);
+        another->reset();
+        EXPECT_NE(::fcntl(bystander.number(), F_GETFD), -1);
+    }
+}
+
 }  // namespace
 }  // namespace virtgpu::device

@@ -100,5 +100,56 @@ TEST(Codec, ArraysOverTheirLimitAreRefusedOnBothSides) {
     EXPECT_EQ(decode_whole<protocol::SupportsOpRequest>(bytes).error().fault(), Fault::kPeer);
 }
 
+// Upstream's encodings.
+
+TEST(Codec, GoldenBytesOfUpstreamsStrings) {
+    EXPECT_EQ(encoded(protocol::ForwardDeviceGetNameReply{"CPU"}),
+              bytes_of({4, 0, 0, 0, 0, 0, 0, 0, 'C', 'P', 'U', 0}));
+    EXPECT_EQ(encoded(protocol::ForwardDeviceGetNameReply{"CPU0"}),
+              bytes_of({5, 0, 0, 0, 0, 0, 0, 0, 'C', 'P', 'U', '0', 0, 0, 0, 0}));
+}
+
+TEST(Codec, UpstreamsStringsNeedTheirZero) {
+    using Reply = protocol::ForwardDeviceGetNameReply;
+    EXPECT_FALSE(decode_whole<Reply>(bytes_of({0, 0, 0, 0, 0, 0, 0, 0})));
+    EXPECT_FALSE(decode_whole<Reply>(bytes_of({4, 0, 0, 0, 0, 0, 0, 0, 'C', 'P', 'U', '!'})));
+    EXPECT_FALSE(decode_whole<Reply>(bytes_of({5, 0, 0, 0, 0, 0, 0, 0, 'C', 'P', 'U', '0'})));
+    EXPECT_FALSE(decode_whole<Reply>(
+        bytes_of({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'C', 'P', 'U', 0})));
+    // What pads it may be anything.
+    EXPECT_EQ(decode_whole<Reply>(bytes_of({2, 0, 0, 0, 0, 0, 0, 0, 'C', 0, 7, 7}))->name, "C");
+}
+
+TEST(Codec, OfFourBytesTheFirstCounts) {
+    const auto props = decode_whole<protocol::ForwardDeviceGetPropsReply>(
+        bytes_of({0, 1, 1, 1, 0, 9, 9, 9, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0}));
+    ASSERT_TRUE(props);
+    EXPECT_FALSE(props->async || props->host_buffer || props->events);
+    EXPECT_TRUE(props->buffer_from_host_ptr && props->mmap_support);
+    const auto clear = decode_whole<protocol::ForwardBufferClearRequest>(
+        bytes_of({1, 0, 0, 0, 0, 0, 0, 0, 0xab, 0xcd, 0xef, 0x01}));
+    EXPECT_EQ(clear->value, 0xab);
+}
+
+TEST(Codec, UpstreamsTensorsHaveTheirSize) {
+    EXPECT_EQ(protocol::ForwardTensor::kEncodedBytes, 304U);
+    EXPECT_EQ(protocol::GgmlTensor::kEncodedBytes, 336U);
+}
+
+TEST(Codec, WhatFollowsAnUpstreamNodeDependsOnItsPointers) {
+    protocol::ForwardNode node;
+    EXPECT_EQ(encoded(node).size(), 336U);
+    node.tensor.buffer = 1;
+    node.tensor.source = {1, 2, 0, 4};
+    Writer writer;
+    EXPECT_FALSE(encode(writer, node)) << "the buffer's word and two sources are missing";
+    node.buffer_word = 0xdead;
+    node.sources.resize(2);
+    const auto bytes = encoded(node);
+    EXPECT_EQ(bytes.size(), 336U + 8 + 2 * 336);
+    EXPECT_EQ(decode_whole<protocol::ForwardNode>(bytes).value(), node);
+    EXPECT_FALSE(decode_whole<protocol::ForwardNode>(std::span(bytes).first(bytes.size() - 1)));
+}
+
 }  // namespace
 }  // namespace virtgpu::wire

@@ -283,5 +283,65 @@ TEST_F(RendererTest, AClientIsWokenByItsEventfd) {
     EXPECT_TRUE(done);  // it polls the eventfd, there is no fence
 }
 
+// Upstream's commands.
+
+std::vector<std::byte> graph_compute() {
+    return forward(protocol::ForwardCommand::kBackendGraphCompute, kReplies, uint32_t{1},
+                   uint64_t{64});
+}
+
+TEST_F(RendererTest, Virglrenderer35AForwardBeforeLoadlibraryHasItsOwnCode) {
+    start("echo");
+    EXPECT_EQ(call(graph_compute()), 1U);
+}
+
+TEST_F(RendererTest, AForwardIsDoneWhenTheWorkerSaysSo) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    bool done = false;
+    context_->submit(graph_compute(), [&done] { done = true; });
+    EXPECT_FALSE(done);
+    run_until(*loop_, [&] { return done; });
+    EXPECT_TRUE(done);
+}
+
+TEST_F(RendererTest, AForwardOfAWorkerThatDiesIsAGraphThatFailed) {
+    start("die");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_EQ(call(graph_compute()), protocol::kApirForwardSuccess);
+    EXPECT_EQ(static_cast<protocol::GraphStatus>(reader_.payload_word(0)),
+              protocol::GraphStatus::kFailed);
+    EXPECT_EQ(state(), ContextState::kLost);
+}
+
+TEST_F(RendererTest, WithoutAWorkerEveryCommandOfUpstreamsIsAnsweredAndNoneAbortsTheGuest) {
+    start("die");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    call(graph_compute());
+    for (uint32_t id = 0; protocol::is_forward_command(id); ++id)
+        EXPECT_EQ(call(forward(static_cast<protocol::ForwardCommand>(id), kReplies)),
+                  protocol::kApirForwardSuccess)
+            << id;
+    call(forward(protocol::ForwardCommand::kBufferTypeAllocBuffer, kReplies));
+    EXPECT_EQ(reader_.payload_word(0), UINT32_MAX) << "a buffer without memory";
+    call(forward(protocol::ForwardCommand::kBufferCpyTensor, kReplies));
+    EXPECT_EQ(reader_.payload_word(0), 0U);
+}
+
+TEST_F(RendererTest, MoreForwardsThanAGuestHasThreadsAreRefusedAndNotKept) {
+    start("linger");  // answers none
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    int done = 0;
+    for (size_t i = 0; i < device::kMaxWaitingForwards; ++i)
+        context_->submit(graph_compute(), [&done] { ++done; });
+    EXPECT_EQ(done, 0);
+    EXPECT_EQ(call(graph_compute()), protocol::kApirForwardSuccess);
+    EXPECT_EQ(static_cast<protocol::GraphStatus>(reader_.payload_word(0)),
+              protocol::GraphStatus::kFailed);
+    // Who waits is told when the context ends.
+    renderer_->destroy_context(1);
+    EXPECT_EQ(done, static_cast<int>(device::kMaxWaitingForwards));
+}
+
 }  // namespace
 }  // namespace virtgpu::apir
