@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "frontend/connection.h"
+#include "frontend/device.h"
 #include "wire/log.h"
+#include "wire/trace.h"
 
 namespace virtgpu::frontend {
 
@@ -17,7 +18,8 @@ struct HostChoice {
 
 // Connects to the host behind the socket, or, where none is named, behind every virtio-gpu device.
 // What does not work is left out, with a warning where the user can be expected to have wanted it.
-std::vector<std::unique_ptr<Connection>> connect_to_hosts(const HostChoice& choice, wire::Log& log);
+std::vector<std::unique_ptr<HostConnection>> connect_to_hosts(const HostChoice& choice,
+                                                              wire::Log& log);
 
 // Whether a host is to be expected there, without talking to it.
 bool host_is_there(const HostChoice& choice, wire::Log& log);
