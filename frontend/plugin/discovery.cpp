@@ -15,19 +15,10 @@ namespace {
 
 using Connections = std::vector<std::unique_ptr<HostConnection>>;
 
-// Whichever level the host speaks.
-wire::Result<std::unique_ptr<HostConnection>> open(std::unique_ptr<Transport> transport,
-                                                   wire::Trace* trace, wire::Log& log) {
-    auto apir = TRY(ApirClient::start(*transport, log));
-    if (TRY(apir->knows_level2()))
-        return TRY(Connection::open(std::move(transport), std::move(apir), log, trace));
-    return TRY(UpstreamHost::open(std::move(transport), std::move(apir), log));
-}
-
 void connect(std::unique_ptr<Transport> transport, wire::Trace* trace, Connections& connections,
              wire::Log& log) {
     const std::string name = transport->name();
-    auto connection = open(std::move(transport), trace, log);
+    auto connection = connect_to_host(std::move(transport), trace, log);
     if (!connection) {
         log.warning("{}: no devices: {}", name, connection.error().message());
         return;
@@ -64,6 +55,14 @@ bool names_a_socket(const char* path) {
 }
 
 }  // namespace
+
+wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,
+                                                              wire::Trace* trace, wire::Log& log) {
+    auto apir = TRY(ApirClient::start(*transport, log));
+    if (TRY(apir->knows_level2()))
+        return TRY(Connection::open(std::move(transport), std::move(apir), log, trace));
+    return TRY(UpstreamHost::open(std::move(transport), std::move(apir), log));
+}
 
 bool host_is_there(const HostChoice& choice, wire::Log& log) {
     if (names_a_socket(choice.socket_path))

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "frontend/device.h"
+#include "frontend/transport/transport.h"
 #include "wire/log.h"
 #include "wire/trace.h"
 
@@ -20,6 +21,10 @@ struct HostChoice {
 // What does not work is left out, with a warning where the user can be expected to have wanted it.
 std::vector<std::unique_ptr<HostConnection>> connect_to_hosts(const HostChoice& choice,
                                                               wire::Log& log);
+
+// Whichever level the host speaks: a FORWARD id that upstream's hosts refuse tells.
+wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,
+                                                              wire::Trace* trace, wire::Log& log);
 
 // Whether a host is to be expected there, without talking to it.
 bool host_is_there(const HostChoice& choice, wire::Log& log);
