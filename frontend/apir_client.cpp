@@ -1,6 +1,7 @@
 #include "frontend/apir_client.h"
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 
 #include "frontend/level1_command.h"
@@ -46,6 +47,14 @@ Result<std::unique_ptr<ApirClient>> ApirClient::create(Transport& transport) {
     ReplyPage replies(TRY(transport.create_region(ReplyPage::kBytes)));
     ReplyPage pings(TRY(transport.create_region(ReplyPage::kBytes)));
     return std::make_unique<ApirClient>(transport, std::move(replies), std::move(pings));
+}
+
+Result<std::unique_ptr<ApirClient>> ApirClient::start(Transport& transport, wire::Log& log) {
+    auto client = TRY(create(transport));
+    const auto versions = TRY(client->handshake());
+    log.debug("{}: APIR {}.{}", transport.name(), versions.major, versions.minor);
+    TRY(client->load_library());
+    return client;
 }
 
 // Polling, as nothing else is defined for level 1.
@@ -110,6 +119,44 @@ Result<void> ApirClient::load_library() {
                           "ggml-virtgpu-host says why",
                           code);
     return {};
+}
+
+// Upstream's hosts know no pings, which ask() would send if it had to wait long.
+Result<bool> ApirClient::knows_level2() {
+    const std::lock_guard lock(mutex_);
+    replies_.clear();
+    TRY(transport_.submit(forward_command(ApirForward::kPing, replies_.number()).bytes()));
+    const auto code = TRY(await(replies_, kLoadTimeout, never));
+    out_of_step_ = !code;
+    if (!code)
+        return wire::fail(Fault::kLost, "the host does not answer a FORWARD of level 2");
+    return *code == protocol::kApirForwardSuccess;
+}
+
+Result<std::vector<std::byte>> ApirClient::forward(
+    protocol::ForwardCommand command, std::span<const std::byte> arguments,
+    std::optional<std::chrono::milliseconds> timeout) {
+    const std::lock_guard lock(mutex_);
+    if (out_of_step_)
+        return wire::fail(Fault::kLost, "the host left an earlier command unanswered");
+    Writer bytes =
+        level1_command(ApirType::kForward, static_cast<int32_t>(command), replies_.number());
+    if (!arguments.empty())
+        std::memcpy(bytes.extend(arguments.size()), arguments.data(), arguments.size());
+    replies_.clear();
+    TRY(transport_.submit(bytes.bytes()));
+    std::optional<uint32_t> code;
+    do
+        code = TRY(await(replies_, timeout.value_or(kLoadTimeout), never));
+    while (!code && !timeout);
+    out_of_step_ = !code;
+    if (!code)
+        return wire::fail(Fault::kLost, "the host did not answer FORWARD {} within {} ms; {}",
+                          static_cast<uint32_t>(command), timeout->count(), transport_.advice());
+    if (*code != protocol::kApirForwardSuccess)
+        return wire::fail(Fault::kRefused, "the host answers FORWARD {} with code {}",
+                          static_cast<uint32_t>(command), *code);
+    return replies_.payload(ReplyPage::kBytes - sizeof(uint32_t));
 }
 
 Result<protocol::OpenStatus> ApirClient::open_ring(const protocol::ApirOpenRingRequest& request) {

@@ -12,6 +12,7 @@
 #include "frontend/reply_page.h"
 #include "frontend/transport/transport.h"
 #include "wire/generated/codec.h"
+#include "wire/log.h"
 
 namespace virtgpu::frontend {
 
@@ -23,8 +24,19 @@ class ApirClient {
     ApirClient(Transport& transport, ReplyPage replies, ReplyPage pings)
         : transport_(transport), replies_(std::move(replies)), pings_(std::move(pings)) {}
 
+    // create(), handshake() and load_library().
+    static wire::Result<std::unique_ptr<ApirClient>> start(Transport& transport, wire::Log& log);
+
     wire::Result<protocol::ApirHandshakeReply> handshake(
         std::chrono::milliseconds timeout = std::chrono::seconds(5));
+    // Whether the host knows level 2. Asks with a FORWARD id that upstream's hosts refuse.
+    wire::Result<bool> knows_level2();
+    // One of upstream's commands, with as much of the reply's payload as a page holds. Waits as
+    // long as it takes where there is no `timeout`: nobody knows how long a graph computes.
+    // Fault::kRefused for any code but success.
+    wire::Result<std::vector<std::byte>> forward(
+        protocol::ForwardCommand command, std::span<const std::byte> arguments,
+        std::optional<std::chrono::milliseconds> timeout = std::nullopt);
     // Starts the host's worker, which may take seconds.
     wire::Result<void> load_library();
     wire::Result<protocol::OpenStatus> open_ring(const protocol::ApirOpenRingRequest& request);

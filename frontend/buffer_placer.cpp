@@ -21,13 +21,15 @@ ggml_backend_buffer_t ggml_buffer_of(const ggml_tensor& tensor) {
 
 RemoteBuffer* BufferPlacer::buffer_of(const ggml_tensor& tensor) const {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
-    RemoteBuffer* const remote = buffer == nullptr ? nullptr : remote_buffer(buffer);
-    return remote != nullptr && &remote->device().connection() == &connection_ ? remote : nullptr;
+    Buffer* const ours = buffer == nullptr ? nullptr : buffer_behind(buffer);
+    // Those of this connection are of its kind.
+    return ours != nullptr && &ours->connection() == &connection_ ? static_cast<RemoteBuffer*>(ours)
+                                                                  : nullptr;
 }
 
 wire::Result<RemoteBuffer*> BufferPlacer::buffer_in_use(const ggml_tensor& tensor) const {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
-    if (buffer == nullptr || remote_buffer(buffer) == nullptr)
+    if (buffer == nullptr || buffer_behind(buffer) == nullptr)
         return wire::fail(Fault::kRefused, "tensor '{}' is not in a buffer of this device",
                           tensor.name);
     RemoteBuffer* const remote = buffer_of(tensor);
@@ -41,7 +43,7 @@ wire::Result<RemoteBuffer*> BufferPlacer::buffer_in_use(const ggml_tensor& tenso
 wire::Result<TensorPlace> BufferPlacer::place(const ggml_tensor& tensor) {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
     // ggml puts tensors without bytes into buffers without a backend.
-    if ((buffer == nullptr || remote_buffer(buffer) == nullptr) && ggml_nbytes(&tensor) == 0)
+    if ((buffer == nullptr || buffer_behind(buffer) == nullptr) && ggml_nbytes(&tensor) == 0)
         return TensorPlace{};
     return TRY(buffer_in_use(tensor))->place(tensor);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "frontend/remote_device.h"
 #include "frontend/vocabulary.h"
 
 namespace virtgpu::frontend {
@@ -38,17 +39,37 @@ Result<void> check_device(const protocol::DeviceInfo& device) {
 
 Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> transport,
                                                      wire::Log& log, wire::Trace* trace) {
-    std::unique_ptr<Connection> connection(new Connection(std::move(transport), log, trace));
+    auto apir = TRY(ApirClient::start(*transport, log));
+    return open(std::move(transport), std::move(apir), log, trace);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<Transport> transport,
+                                                     std::unique_ptr<ApirClient> apir,
+                                                     wire::Log& log, wire::Trace* trace) {
+    std::unique_ptr<Connection> connection(
+        new Connection(std::move(transport), std::move(apir), log, trace));
     TRY(connection->start());
     return connection;
 }
 
-Connection::Connection(std::unique_ptr<Transport> transport, wire::Log& log, wire::Trace* trace)
+Connection::Connection(std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir,
+                       wire::Log& log, wire::Trace* trace)
     : log_(log),
       trace_(trace),
       transport_(std::move(transport)),
       host_memory_(*transport_),
-      health_(log) {}
+      health_(log),
+      apir_(std::move(apir)) {}
+
+std::unique_ptr<Device> Connection::make_device(uint32_t index, std::string name) {
+    return std::make_unique<RemoteDevice>(*this, index, std::move(name));
+}
+
+void Connection::free_host_memory(std::byte* memory) {
+    // The host may still read or write there.
+    static_cast<void>(finish_streams());
+    host_memory_.free(memory);
+}
 
 void Connection::log_traffic() {
     log_.debug(
@@ -65,10 +86,6 @@ Result<void> Connection::start() {
             "ggml {} keeps its graphs in an unknown form: the host cannot fuse operations, "
             "and each graph is compared with those before",
             ggml_version());
-    apir_ = TRY(ApirClient::create(*transport_));
-    const auto versions = TRY(apir_->handshake());
-    log_.debug("{}: APIR {}.{}", transport_->name(), versions.major, versions.minor);
-    TRY(apir_->load_library());
     commands_ = TRY(RingChannel::open(services(), 0, {kTransferBytes, 0}));
     return say_hello();
 }

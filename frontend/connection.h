@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/apir_client.h"
+#include "frontend/device.h"
 #include "frontend/host_memory.h"
 #include "frontend/ring_channel.h"
 #include "frontend/ring_numbers.h"
@@ -21,23 +22,30 @@ namespace virtgpu::frontend {
 
 // A context on one host: its transport, its ring 0 and the devices it offers. Thread safe; outlives
 // its devices, buffers and streams.
-class Connection {
+class Connection : public HostConnection {
  public:
     // Shakes hands at both levels, which starts the host's worker and may take seconds.
     // `trace` may be null; it and the log outlive the connection.
     static wire::Result<std::unique_ptr<Connection>> open(std::unique_ptr<Transport> transport,
                                                           wire::Log& log,
                                                           wire::Trace* trace = nullptr);
+    // The same after the handshake of level 1, which `apir` went through.
+    static wire::Result<std::unique_ptr<Connection>> open(std::unique_ptr<Transport> transport,
+                                                          std::unique_ptr<ApirClient> apir,
+                                                          wire::Log& log, wire::Trace* trace);
 
     const Transport& transport() const { return *transport_; }
     const protocol::HelloReply& host() const { return host_; }
-    SessionHealth& health() { return health_; }
+    SessionHealth& health() override { return health_; }
+    uint32_t device_count() const override { return static_cast<uint32_t>(host_.devices.size()); }
+    std::unique_ptr<Device> make_device(uint32_t index, std::string name) override;
     const ggml_private::GraphInternals& graph_internals() const { return graph_internals_; }
     Traffic& traffic() { return traffic_; }
-    wire::Log& log() { return log_; }
+    wire::Log& log() override { return log_; }
     HostMemory& host_memory() { return host_memory_; }
     // Fails where the session is lost: the guest's kernel would wait for a region for ever.
-    wire::Result<std::byte*> allocate_host_memory(size_t size);
+    wire::Result<std::byte*> allocate_host_memory(size_t size) override;
+    void free_host_memory(std::byte* memory) override;
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
@@ -56,7 +64,8 @@ class Connection {
     void count_freed_buffer() { buffers_freed_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
-    Connection(std::unique_ptr<Transport> transport, wire::Log& log, wire::Trace* trace);
+    Connection(std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir,
+               wire::Log& log, wire::Trace* trace);
     wire::Result<void> start();
     void log_traffic();
     // The rings of one device's streams, or of all.

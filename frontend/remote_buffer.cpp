@@ -29,6 +29,10 @@ RemoteBuffer::~RemoteBuffer() {
     });
 }
 
+HostConnection& RemoteBuffer::connection() {
+    return device_.connection();
+}
+
 RingChannel& RemoteBuffer::commands() {
     return device_.connection().commands();
 }
@@ -136,9 +140,9 @@ Result<void> RemoteBuffer::get_tensor(const ggml_tensor& tensor, size_t offset,
     return {};
 }
 
-Result<bool> RemoteBuffer::copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
+Result<bool> RemoteBuffer::copy_tensor(const Buffer& source, const ggml_tensor& from,
                                        const ggml_tensor& to) {
-    const auto request = TRY(copy_request(source, from, to));
+    const auto request = TRY(copy_request(static_cast<const RemoteBuffer&>(source), from, to));
     if (request)
         TRY(commands().copy_tensor(*request));
     return request.has_value();

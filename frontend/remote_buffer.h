@@ -16,19 +16,18 @@ class RemoteDevice;
 
 // A buffer on the host. Where the host shares its memory, transfers are plain copies whenever the
 // host has nothing to do for the device; else they are queued, and the buffer's base is reserved
-// address space: only offsets from it mean anything. Failures of transfers are logged once and make
-// the connection lost; get_tensor then gives zeroes.
-class RemoteBuffer {
+// address space: only offsets from it mean anything.
+class RemoteBuffer : public Buffer {
  public:
     RemoteBuffer(RemoteDevice& device, protocol::Handle handle, BufferSpace space, size_t size)
         : device_(device), handle_(handle), space_(std::move(space)), size_(size) {}
-    // Frees the host's buffer.
-    ~RemoteBuffer();
+    ~RemoteBuffer() override;
+    HostConnection& connection() override;
     RemoteBuffer(const RemoteBuffer&) = delete;
     RemoteBuffer& operator=(const RemoteBuffer&) = delete;
 
     RemoteDevice& device() { return device_; }
-    void* base() const { return space_.base(); }
+    void* base() const override { return space_.base(); }
     // Null for a buffer that only the host can reach.
     std::shared_ptr<wire::Region> memory() const { return space_.memory(); }
     // The region of that memory, which goes with the buffer.
@@ -37,16 +36,15 @@ class RemoteBuffer {
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) const;
 
     // Lets the host's backend prepare a tensor that was placed here.
-    wire::Result<void> init_tensor(const ggml_tensor& tensor);
+    wire::Result<void> init_tensor(const ggml_tensor& tensor) override;
     wire::Result<void> memset_tensor(const ggml_tensor& tensor, uint8_t value, size_t offset,
-                                     size_t size);
+                                     size_t size) override;
     wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
-                                  std::span<const std::byte> from);
+                                  std::span<const std::byte> from) override;
     wire::Result<void> get_tensor(const ggml_tensor& tensor, size_t offset,
-                                  std::span<std::byte> to);
-    // False when the host cannot copy; `source` is in a buffer of the same connection.
-    wire::Result<bool> copy_tensor(const RemoteBuffer& source, const ggml_tensor& from,
-                                   const ggml_tensor& to);
+                                  std::span<std::byte> to) override;
+    wire::Result<bool> copy_tensor(const Buffer& source, const ggml_tensor& from,
+                                   const ggml_tensor& to) override;
     // The same for a stream to send; nothing where the host cannot copy.
     wire::Result<std::optional<protocol::CopyTensorRequest>> copy_request(
         const RemoteBuffer& source, const ggml_tensor& from, const ggml_tensor& to) const;
@@ -58,9 +56,9 @@ class RemoteBuffer {
                              std::span<const std::byte> from);
     // For requests that name the tensor's data.
     wire::Result<protocol::TensorData> data_of(const ggml_tensor& tensor) const;
-    wire::Result<void> clear(uint8_t value);
-    // Tells the host what the buffer is for, if that changed: ggml sets it without telling us.
-    wire::Result<void> update_usage(ggml_backend_buffer_usage usage);
+    wire::Result<void> clear(uint8_t value) override;
+    // Tells the host, if that changed.
+    wire::Result<void> update_usage(ggml_backend_buffer_usage usage) override;
 
  private:
     RingChannel& commands();

@@ -117,7 +117,7 @@ size_t RemoteDevice::alloc_size(const ggml_tensor& tensor) {
     return size;
 }
 
-Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::allocate(size_t size) {
+Result<std::unique_ptr<Buffer>> RemoteDevice::allocate(size_t size) {
     if (info_.shares_memory && size >= kSmallestShared) {
         auto shared = share(size);
         if (shared || shared.error().fault() == Fault::kLost)
@@ -139,7 +139,7 @@ Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::allocate(size_t size) {
     return std::make_unique<RemoteBuffer>(*this, handle, BufferSpace(std::move(addresses)), size);
 }
 
-Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::share(size_t size) {
+Result<std::unique_ptr<Buffer>> RemoteDevice::share(size_t size) {
     auto region = TRY(connection_.commands().create_region(size));
     const auto shared =
         TRY(connection_.commands().share_buffer({index_, {region->number(), 0, size}}));
@@ -147,8 +147,8 @@ Result<std::unique_ptr<RemoteBuffer>> RemoteDevice::share(size_t size) {
                                           size);
 }
 
-Result<std::unique_ptr<RemoteStream>> RemoteDevice::open_stream() {
-    return RemoteStream::open(connection_, index_);
+Result<std::unique_ptr<Stream>> RemoteDevice::open_stream() {
+    return TRY(RemoteStream::open(connection_, index_));
 }
 
 }  // namespace virtgpu::frontend

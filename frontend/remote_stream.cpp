@@ -214,8 +214,10 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
     return {};
 }
 
-Result<bool> RemoteStream::copy_tensor(RemoteStream& reader, const ggml_tensor& from,
+Result<bool> RemoteStream::copy_tensor(Stream& to_stream, const ggml_tensor& from,
                                        const ggml_tensor& to) {
+    // Of one connection, so of one kind.
+    auto& reader = static_cast<RemoteStream&>(to_stream);
     const RemoteBuffer& source = *TRY(placer_.buffer_in_use(from));
     const auto request = TRY(TRY(placer_.buffer_in_use(to))->copy_request(source, from, to));
     if (!request)
@@ -233,9 +235,9 @@ Result<uint64_t> RemoteStream::mark() {
     return ring_->sent();
 }
 
-Result<void> RemoteStream::come_after(const RemoteStream& other, uint64_t mark) {
+Result<void> RemoteStream::come_after(const Stream& other, uint64_t mark) {
     if (&other != this)
-        TRY(ring_->await_ring({other.ring_->number(), mark}));
+        TRY(ring_->await_ring({static_cast<const RemoteStream&>(other).ring_->number(), mark}));
     return {};
 }
 

@@ -18,47 +18,46 @@ namespace virtgpu::frontend {
 // A ggml_backend_t: one ring of the connection, on which the host does in order what is queued.
 // finish() waits; the others only where bytes are too many for the ring's areas. For one thread at
 // a time, as ggml's backends are.
-class RemoteStream {
+class RemoteStream : public Stream {
  public:
     static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,
                                                             uint32_t device);
     RemoteStream(Connection& connection, std::shared_ptr<RingChannel> ring, bool reorders_graphs);
-    ~RemoteStream();
+    ~RemoteStream() override;
     RemoteStream(const RemoteStream&) = delete;
     RemoteStream& operator=(const RemoteStream&) = delete;
 
-    Connection& connection() { return connection_; }
+    Connection& connection() override { return connection_; }
 
-    // Fault::kRefused for a graph that the host cannot be given. Whether it was computed shows in
-    // finish(), but with an abort callback: then it is waited for here.
-    wire::Result<ggml_status> compute(ggml_cgraph& graph);
-    // Asked while a graph is computed; empty for none.
-    void set_abort_callback(std::function<bool()> unwanted) { unwanted_ = std::move(unwanted); }
+    // Whether it was computed shows in finish(), but with an abort callback: then it is waited for
+    // here.
+    wire::Result<ggml_status> compute(ggml_cgraph& graph) override;
+    void set_abort_callback(std::function<bool()> unwanted) override {
+        unwanted_ = std::move(unwanted);
+    }
     // No more than the host would use by itself.
-    wire::Result<void> set_threads(uint32_t threads);
-    // Whether optimize() has anything to say.
-    bool reorders_graphs() const { return reorders_graphs_; }
+    wire::Result<void> set_threads(uint32_t threads) override;
+    bool reorders_graphs() const override { return reorders_graphs_; }
     wire::Result<void> optimize(ggml_cgraph& graph,
-                                const ggml_backend_graph_optimize_params* parameters);
+                                const ggml_backend_graph_optimize_params* parameters) override;
     // `from` has been read when it returns, but where it is memory that the host sees (the host
     // buffer type): then it is read by the next finish() at the latest.
     wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
-                                  std::span<const std::byte> from);
+                                  std::span<const std::byte> from) override;
     // `to` is written by the next finish() at the latest.
     wire::Result<void> get_tensor(const ggml_tensor& tensor, size_t offset,
-                                  std::span<std::byte> to);
+                                  std::span<std::byte> to) override;
     // Copies after what is queued here; what `reader` queues from now on comes after the copy.
-    // False when the host cannot copy.
-    wire::Result<bool> copy_tensor(RemoteStream& reader, const ggml_tensor& from,
-                                   const ggml_tensor& to);
+    wire::Result<bool> copy_tensor(Stream& reader, const ggml_tensor& from,
+                                   const ggml_tensor& to) override;
     // Waits for all that is queued and delivers what was asked for; fails when any of it failed.
-    wire::Result<void> finish() { return deliveries_.finish(); }
+    wire::Result<void> finish() override { return deliveries_.finish(); }
 
     // A point in the stream: the number of the last request.
-    wire::Result<uint64_t> mark();
-    wire::Result<void> finish(uint64_t mark) { return deliveries_.finish(mark); }
+    wire::Result<uint64_t> mark() override;
+    wire::Result<void> finish(uint64_t mark) override { return deliveries_.finish(mark); }
     // What is queued here from now on comes after a point of another stream of the connection.
-    wire::Result<void> come_after(const RemoteStream& other, uint64_t mark);
+    wire::Result<void> come_after(const Stream& other, uint64_t mark) override;
 
  private:
     bool idle() const { return ring_->idle() && connection_.commands().idle(); }

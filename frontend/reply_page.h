@@ -13,7 +13,8 @@ namespace virtgpu::frontend {
 // behind it is complete.
 class ReplyPage {
  public:
-    static constexpr size_t kBytes = 4096;
+    // As upstream's frontend has it: hosts with pages of 16 KiB map no less.
+    static constexpr size_t kBytes = 16384;
 
     explicit ReplyPage(std::unique_ptr<SharedRegion> region) : region_(std::move(region)) {}
 

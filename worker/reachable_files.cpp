@@ -88,9 +88,18 @@ bool computes_on_cpu(const std::string& backend) {
            name.starts_with("libggml-cpu");
 }
 
+// By their names or the paths of their libraries.
+std::vector<std::string> named_backends(const backend::CatalogueOptions& options) {
+    std::vector<std::string> named = options.backends;
+    if (!options.library.path.empty())
+        named.push_back(options.library.path);
+    return named;
+}
+
 bool may_load_drivers(const backend::CatalogueOptions& options) {
-    const bool all = options.backends.empty() && options.rpc_servers.empty();
-    return all || std::any_of(options.backends.begin(), options.backends.end(),
+    const std::vector<std::string> named = named_backends(options);
+    const bool all = named.empty() && options.rpc_servers.empty();
+    return all || std::any_of(named.begin(), named.end(),
                               [](const std::string& backend) {
                                   return !computes_on_cpu(backend) && backend != "rpc";
                               });
@@ -146,7 +155,7 @@ LoadingRules loading_rules(const backend::CatalogueOptions& options,
     readable.push_back(backend::library_folder(options));
     for (const std::string& folder : folders_of_loaded_libraries())
         readable.push_back(folder);
-    for (const std::string& backend : options.backends)
+    for (const std::string& backend : named_backends(options))
         if (backend.find('/') != std::string::npos)
             readable.push_back(std::filesystem::path(backend).parent_path().string());
     if (!trace_folder.empty())

@@ -2,7 +2,7 @@
 
 #include <exception>
 
-#include "frontend/connection.h"
+#include "frontend/device.h"
 #include "wire/log.h"
 #include "wire/result.h"
 
@@ -23,7 +23,7 @@ Value at_boundary(wire::Log& log, Value fallback, Function function) noexcept {
 // For transfers, of which ggml is not told whether they succeeded: any failure but "lost" already
 // loses the connection, which the next computation or allocation says.
 template <typename Function>
-bool transfer_or_lose(Connection& connection, Function function) noexcept {
+bool transfer_or_lose(HostConnection& connection, Function function) noexcept {
     return at_boundary(connection.log(), false, [&] {
         wire::Result<void> result;
         try {

@@ -3,19 +3,18 @@
 #include <cstring>
 
 #include "frontend/plugin/boundary.h"
-#include "frontend/remote_device.h"
 #include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
 namespace {
 
-RemoteBuffer& object(ggml_backend_buffer_t buffer) {
-    return *static_cast<RemoteBuffer*>(buffer->context);
+Buffer& object(ggml_backend_buffer_t buffer) {
+    return *static_cast<Buffer*>(buffer->context);
 }
 
 wire::Log& log_of(ggml_backend_buffer_t buffer) {
-    return object(buffer).device().connection().log();
+    return object(buffer).connection().log();
 }
 
 void free_buffer(ggml_backend_buffer_t buffer) {
@@ -39,7 +38,7 @@ ggml_status init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor) {
 
 template <typename Function>
 bool transfer(ggml_backend_buffer_t buffer, Function function) {
-    return transfer_or_lose(object(buffer).device().connection(), [&]() -> wire::Result<void> {
+    return transfer_or_lose(object(buffer).connection(), [&]() -> wire::Result<void> {
         TRY(object(buffer).update_usage(buffer->usage));
         return function(object(buffer));
     });
@@ -47,21 +46,20 @@ bool transfer(ggml_backend_buffer_t buffer, Function function) {
 
 void memset_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor, uint8_t value, size_t offset,
                    size_t size) {
-    transfer(buffer, [&](RemoteBuffer& remote) {
-        return remote.memset_tensor(*tensor, value, offset, size);
-    });
+    transfer(buffer,
+             [&](Buffer& remote) { return remote.memset_tensor(*tensor, value, offset, size); });
 }
 
 void set_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor, const void* data, size_t offset,
                 size_t size) {
-    transfer(buffer, [&](RemoteBuffer& remote) {
+    transfer(buffer, [&](Buffer& remote) {
         return remote.set_tensor(*tensor, offset, {static_cast<const std::byte*>(data), size});
     });
 }
 
 void get_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* tensor, void* data, size_t offset,
                 size_t size) {
-    const bool done = transfer(buffer, [&](RemoteBuffer& remote) {
+    const bool done = transfer(buffer, [&](Buffer& remote) {
         return remote.get_tensor(*tensor, offset, {static_cast<std::byte*>(data), size});
     });
     // The caller reads it in any case.
@@ -70,9 +68,8 @@ void get_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* tensor, void* d
 }
 
 bool cpy_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* from, ggml_tensor* to) {
-    RemoteBuffer* const source = from->buffer ? remote_buffer(from->buffer) : nullptr;
-    if (source == nullptr ||
-        &source->device().connection() != &object(buffer).device().connection())
+    Buffer* const source = from->buffer ? buffer_behind(from->buffer) : nullptr;
+    if (source == nullptr || &source->connection() != &object(buffer).connection())
         return false;
     return at_boundary(log_of(buffer), false, [&] {
         const auto copied = object(buffer).copy_tensor(*source, *from, *to);
@@ -81,13 +78,13 @@ bool cpy_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* from, ggml_tens
 }
 
 void clear(ggml_backend_buffer_t buffer, uint8_t value) {
-    transfer(buffer, [&](RemoteBuffer& remote) { return remote.clear(value); });
+    transfer(buffer, [&](Buffer& remote) { return remote.clear(value); });
 }
 
 }  // namespace
 
 ggml_backend_buffer_t make_ggml_buffer(ggml_backend_buffer_type_t type,
-                                       std::unique_ptr<RemoteBuffer> buffer, size_t size) {
+                                       std::unique_ptr<Buffer> buffer, size_t size) {
     ggml_backend_buffer_i table{};
     table.free_buffer = free_buffer;
     table.get_base = get_base;
@@ -100,7 +97,7 @@ ggml_backend_buffer_t make_ggml_buffer(ggml_backend_buffer_type_t type,
     return ggml_backend_buffer_init(type, table, buffer.release(), size);
 }
 
-RemoteBuffer* remote_buffer(ggml_backend_buffer_t buffer) {
+Buffer* buffer_behind(ggml_backend_buffer_t buffer) {
     return buffer->iface.free_buffer == free_buffer ? &object(buffer) : nullptr;
 }
 

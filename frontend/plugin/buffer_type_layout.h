@@ -2,7 +2,7 @@
 
 #include <variant>
 
-#include "frontend/remote_device.h"
+#include "frontend/device.h"
 #include "ggml_private/ggml_plugin_abi.h"
 #include "ggml_private/plugin_abi_version.h"
 
@@ -24,8 +24,8 @@ class BufferTypeLayout {
 
     // For the functions in the table: both layouts differ in where the context is.
     template <typename Layout>
-    static RemoteDevice& device(ggml_backend_buffer_type_t type) {
-        return *static_cast<RemoteDevice*>(reinterpret_cast<Layout*>(type)->context);
+    static Device& device(ggml_backend_buffer_type_t type) {
+        return *static_cast<Device*>(reinterpret_cast<Layout*>(type)->context);
     }
 
  protected:
@@ -34,7 +34,7 @@ class BufferTypeLayout {
 
     // Functions<Layout>::fill(iface) says what the buffer type does.
     template <template <typename> typename Functions>
-    void make(PluginAbi abi, RemoteDevice& device, ggml_backend_dev_t ggml_device) {
+    void make(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device) {
         if (abi == PluginAbi::kVersion2)
             fill<ggml_backend_buffer_type_v2, Functions>(device, ggml_device);
         else
@@ -43,7 +43,7 @@ class BufferTypeLayout {
 
  private:
     template <typename Layout, template <typename> typename Functions>
-    void fill(RemoteDevice& device, ggml_backend_dev_t ggml_device) {
+    void fill(Device& device, ggml_backend_dev_t ggml_device) {
         Layout type{};
         Functions<Layout>::fill(type.iface);
         type.device = ggml_device;

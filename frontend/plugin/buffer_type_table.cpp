@@ -9,7 +9,7 @@ namespace {
 
 template <typename Layout>
 struct Functions {
-    static RemoteDevice& device(ggml_backend_buffer_type_t type) {
+    static Device& device(ggml_backend_buffer_type_t type) {
         return BufferTypeLayout::device<Layout>(type);
     }
 
@@ -57,8 +57,7 @@ struct Functions {
 
 }  // namespace
 
-BufferTypeEntry::BufferTypeEntry(PluginAbi abi, RemoteDevice& device,
-                                 ggml_backend_dev_t ggml_device) {
+BufferTypeEntry::BufferTypeEntry(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device) {
     make<Functions>(abi, device, ggml_device);
 }
 

@@ -11,7 +11,7 @@ DeviceEntry& entry(ggml_backend_dev_t device) {
     return *static_cast<DeviceEntry*>(device->context);
 }
 
-RemoteDevice& object(ggml_backend_dev_t device) {
+Device& object(ggml_backend_dev_t device) {
     return entry(device).device();
 }
 
@@ -28,8 +28,8 @@ const char* get_description(ggml_backend_dev_t device) {
 }
 
 void get_memory(ggml_backend_dev_t device, size_t* free, size_t* total) {
-    const auto memory = at_boundary(log_of(device), RemoteDevice::Memory{},
-                                    [&] { return object(device).memory(); });
+    const auto memory =
+        at_boundary(log_of(device), Device::Memory{}, [&] { return object(device).memory(); });
     *free = memory.free;
     *total = memory.total;
 }
@@ -45,9 +45,10 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     props->type = get_type(device);
     props->device_id = object(device).id().c_str();
     props->caps = {};
-    props->caps.async = true;
-    props->caps.host_buffer = true;
-    props->caps.events = true;
+    const Device::Capabilities capabilities = object(device).capabilities();
+    props->caps.async = capabilities.async;
+    props->caps.host_buffer = capabilities.host_memory;
+    props->caps.events = capabilities.events;
     // No host pointers: llama.cpp would hand over the pages of its model file.
     // Without it llama.cpp reads the whole model file into memory, also for other devices.
     props->caps.mmap_support = true;
@@ -104,11 +105,14 @@ ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context
 
 }  // namespace
 
-DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, Connection& connection,
-                         uint32_t index, std::string name)
-    : device_(connection, index, std::move(name)),
+DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, std::unique_ptr<Device> device)
+    : device_(std::move(device)),
       ggml_device_(make_table(registry, this)),
-      buffer_type_(abi, device_, &ggml_device_),
-      host_buffer_type_(abi, device_, &ggml_device_) {}
+      buffer_type_(abi, *device_, &ggml_device_),
+      host_buffer_type_(abi, *device_, &ggml_device_) {}
+
+ggml_backend_buffer_type_t DeviceEntry::host_buffer_type() {
+    return device_->capabilities().host_memory ? host_buffer_type_.get() : nullptr;
+}
 
 }  // namespace virtgpu::frontend

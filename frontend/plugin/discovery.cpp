@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frontend/connection.h"
+#include "frontend/level1/upstream_host.h"
 #include "frontend/open_device.h"
 #include "frontend/transport/socket_advice.h"
 #include "frontend/transport/socket_transport.h"
@@ -11,17 +13,17 @@ namespace virtgpu::frontend {
 
 namespace {
 
-using Connections = std::vector<std::unique_ptr<Connection>>;
+using Connections = std::vector<std::unique_ptr<HostConnection>>;
 
 void connect(std::unique_ptr<Transport> transport, wire::Trace* trace, Connections& connections,
              wire::Log& log) {
     const std::string name = transport->name();
-    auto connection = Connection::open(std::move(transport), log, trace);
+    auto connection = connect_to_host(std::move(transport), trace, log);
     if (!connection) {
         log.warning("{}: no devices: {}", name, connection.error().message());
         return;
     }
-    if ((*connection)->host().devices.empty())
+    if ((*connection)->device_count() == 0)
         log.warning("{}: the host offers no devices; the log of ggml-virtgpu-host says why", name);
     connections.push_back(std::move(*connection));
 }
@@ -53,6 +55,14 @@ bool names_a_socket(const char* path) {
 }
 
 }  // namespace
+
+wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,
+                                                              wire::Trace* trace, wire::Log& log) {
+    auto apir = TRY(ApirClient::start(*transport, log));
+    if (TRY(apir->knows_level2()))
+        return TRY(Connection::open(std::move(transport), std::move(apir), log, trace));
+    return TRY(UpstreamHost::open(std::move(transport), std::move(apir), log));
+}
 
 bool host_is_there(const HostChoice& choice, wire::Log& log) {
     if (names_a_socket(choice.socket_path))

@@ -3,8 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "frontend/connection.h"
+#include "frontend/device.h"
+#include "frontend/transport/transport.h"
 #include "wire/log.h"
+#include "wire/trace.h"
 
 namespace virtgpu::frontend {
 
@@ -17,7 +19,12 @@ struct HostChoice {
 
 // Connects to the host behind the socket, or, where none is named, behind every virtio-gpu device.
 // What does not work is left out, with a warning where the user can be expected to have wanted it.
-std::vector<std::unique_ptr<Connection>> connect_to_hosts(const HostChoice& choice, wire::Log& log);
+std::vector<std::unique_ptr<HostConnection>> connect_to_hosts(const HostChoice& choice,
+                                                              wire::Log& log);
+
+// Whichever level the host speaks: a FORWARD id that upstream's hosts refuse tells.
+wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,
+                                                              wire::Trace* trace, wire::Log& log);
 
 // Whether a host is to be expected there, without talking to it.
 bool host_is_there(const HostChoice& choice, wire::Log& log);

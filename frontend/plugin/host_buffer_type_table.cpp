@@ -8,7 +8,7 @@ namespace {
 
 template <typename Layout>
 struct Functions {
-    static RemoteDevice& device(ggml_backend_buffer_type_t type) {
+    static Device& device(ggml_backend_buffer_type_t type) {
         return BufferTypeLayout::device<Layout>(type);
     }
 
@@ -17,14 +17,12 @@ struct Functions {
     }
 
     static void free_buffer(ggml_backend_buffer_t buffer) {
-        Connection& connection = device(buffer->buft).connection();
+        HostConnection& connection = device(buffer->buft).connection();
         // In a forked child another thread may hold the locks for ever.
         if (connection.health().is_copy())
             return;
         at_boundary(connection.log(), 0, [&] {
-            // The host may still read or write there.
-            static_cast<void>(connection.finish_streams());
-            connection.host_memory().free(static_cast<std::byte*>(buffer->context));
+            connection.free_host_memory(static_cast<std::byte*>(buffer->context));
             return 0;
         });
     }
@@ -63,7 +61,7 @@ struct Functions {
 
 }  // namespace
 
-HostBufferTypeEntry::HostBufferTypeEntry(PluginAbi abi, RemoteDevice& device,
+HostBufferTypeEntry::HostBufferTypeEntry(PluginAbi abi, Device& device,
                                          ggml_backend_dev_t ggml_device) {
     make<Functions>(abi, device, ggml_device);
 }

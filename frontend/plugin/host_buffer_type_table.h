@@ -8,7 +8,7 @@ namespace virtgpu::frontend {
 // which the device's transfers need no copy here.
 class HostBufferTypeEntry : public BufferTypeLayout {
  public:
-    HostBufferTypeEntry(PluginAbi abi, RemoteDevice& device, ggml_backend_dev_t ggml_device);
+    HostBufferTypeEntry(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device);
 };
 
 }  // namespace virtgpu::frontend

@@ -54,18 +54,18 @@ Registry::Registry(PluginAbi abi, RegistrySettings settings, wire::Log& log)
           static_cast<int>(abi), {get_name, get_device_count, get_device, get_proc_address}, this},
       features_{kLastFeature} {}
 
-void Registry::add(std::unique_ptr<Connection> connection) {
-    Connection& added = *connections_.emplace_back(std::move(connection));
-    for (uint32_t i = 0; i < added.host().devices.size(); ++i) {
+void Registry::add(std::unique_ptr<HostConnection> connection) {
+    HostConnection& added = *connections_.emplace_back(std::move(connection));
+    for (uint32_t i = 0; i < added.device_count(); ++i) {
         devices_.push_back(std::make_unique<DeviceEntry>(
-            abi_, get(), added, i, wire::format("virtgpu{}", devices_.size())));
-        RemoteDevice& device = devices_.back()->device();
+            abi_, get(), added.make_device(i, wire::format("virtgpu{}", devices_.size()))));
+        Device& device = devices_.back()->device();
         log_.info("{}: {}, {}", device.name(), device.description(), device.id());
         add_features(device);
     }
 }
 
-void Registry::add_features(const RemoteDevice& device) {
+void Registry::add_features(const Device& device) {
     features_.pop_back();
     for (const protocol::Feature& feature : device.features()) {
         const bool known =

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "frontend/connection.h"
+#include "frontend/device.h"
 #include "frontend/plugin/device_table.h"
 #include "wire/log.h"
 
@@ -24,7 +24,7 @@ class Registry {
     Registry& operator=(const Registry&) = delete;
 
     // Adds the devices of a host, named virtgpu0, virtgpu1, ... in the order they are added.
-    void add(std::unique_ptr<Connection> connection);
+    void add(std::unique_ptr<HostConnection> connection);
 
     ggml_backend_reg_t get() { return &ggml_registry_; }
     size_t device_count() const { return devices_.size(); }
@@ -36,13 +36,13 @@ class Registry {
     bool obeys_threads() const { return settings_.obeys_threads; }
 
  private:
-    void add_features(const RemoteDevice& device);
+    void add_features(const Device& device);
 
     PluginAbi abi_;
     RegistrySettings settings_;
     wire::Log& log_;
     ggml_backend_reg ggml_registry_;
-    std::vector<std::unique_ptr<Connection>> connections_;
+    std::vector<std::unique_ptr<HostConnection>> connections_;
     std::vector<std::unique_ptr<DeviceEntry>> devices_;
     std::vector<ggml_backend_feature> features_;
 };

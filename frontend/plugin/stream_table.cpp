@@ -13,15 +13,16 @@ namespace {
 ggml_guid guid = {0x5e, 0x1c, 0x0f, 0x3a, 0x94, 0x6b, 0x4d, 0x87,
                   0xb2, 0x70, 0x1d, 0xe9, 0x63, 0xc8, 0x2f, 0xa5};
 
-struct Stream {
-    RemoteDevice& device;
-    std::shared_ptr<RemoteStream> remote;
+// A ggml_backend_t.
+struct Backend {
+    Device& device;
+    std::shared_ptr<Stream> remote;
 };
 
 // A point in a stream that was recorded last; none before that, and none of a stream that is gone:
 // it has finished.
 struct Event {
-    std::weak_ptr<RemoteStream> stream;
+    std::weak_ptr<Stream> stream;
     uint64_t mark = 0;
 };
 
@@ -29,8 +30,8 @@ Event& object(ggml_backend_event_t event) {
     return *static_cast<Event*>(event->context);
 }
 
-Stream& object(ggml_backend_t backend) {
-    return *static_cast<Stream*>(backend->context);
+Backend& object(ggml_backend_t backend) {
+    return *static_cast<Backend*>(backend->context);
 }
 
 wire::Log& log_of(ggml_backend_t backend) {
@@ -50,7 +51,7 @@ void free_backend(ggml_backend_t backend) {
 }
 
 // The stream of the same connection behind a backend; null when it is none of ours.
-RemoteStream* stream_of(ggml_backend_t backend) {
+Stream* stream_of(ggml_backend_t backend) {
     return backend->iface.get_name == get_name ? object(backend).remote.get() : nullptr;
 }
 
@@ -62,14 +63,14 @@ bool transfer(ggml_backend_t backend, Function function) {
 
 void set_tensor_async(ggml_backend_t backend, ggml_tensor* tensor, const void* data, size_t offset,
                       size_t size) {
-    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+    transfer(backend, [&](Stream& stream) -> wire::Result<void> {
         return stream.set_tensor(*tensor, offset, {static_cast<const std::byte*>(data), size});
     });
 }
 
 void get_tensor_async(ggml_backend_t backend, const ggml_tensor* tensor, void* data, size_t offset,
                       size_t size) {
-    const bool asked = transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+    const bool asked = transfer(backend, [&](Stream& stream) -> wire::Result<void> {
         return stream.get_tensor(*tensor, offset, {static_cast<std::byte*>(data), size});
     });
     if (!asked)
@@ -78,8 +79,8 @@ void get_tensor_async(ggml_backend_t backend, const ggml_tensor* tensor, void* d
 
 bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
                       const ggml_tensor* from, ggml_tensor* to) {
-    RemoteStream* const source = stream_of(from_backend);
-    RemoteStream* const reader = stream_of(to_backend);
+    Stream* const source = stream_of(from_backend);
+    Stream* const reader = stream_of(to_backend);
     if (source == nullptr || reader == nullptr || &source->connection() != &reader->connection())
         return false;
     return at_boundary(log_of(to_backend), false, [&] {
@@ -90,7 +91,7 @@ bool cpy_tensor_async(ggml_backend_t from_backend, ggml_backend_t to_backend,
 
 void synchronize(ggml_backend_t backend) {
     // What fails loses the connection, which logs it.
-    transfer(backend, [](RemoteStream& stream) { return stream.finish(); });
+    transfer(backend, [](Stream& stream) { return stream.finish(); });
 }
 
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
@@ -117,7 +118,7 @@ void record_event(ggml_backend_t backend, ggml_backend_event_t event) {
     // Also of a lost stream: waiting for it gives zeroes.
     object(event).stream = object(backend).remote;
     object(event).mark = 0;
-    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+    transfer(backend, [&](Stream& stream) -> wire::Result<void> {
         object(event).mark = TRY(stream.mark());
         return {};
     });
@@ -127,7 +128,7 @@ void wait_for_event(ggml_backend_t backend, ggml_backend_event_t event) {
     const auto other = object(event).stream.lock();
     if (!other)
         return;
-    transfer(backend, [&](RemoteStream& stream) -> wire::Result<void> {
+    transfer(backend, [&](Stream& stream) -> wire::Result<void> {
         if (&other->connection() == &stream.connection())
             return stream.come_after(*other, object(event).mark);
         // Hosts do not know of each other.
@@ -178,7 +179,7 @@ void synchronize_event(ggml_backend_dev_t /*device*/, ggml_backend_event_t event
         transfer_or_lose(stream->connection(), [&] { return stream->finish(object(event).mark); });
 }
 
-ggml_backend_t make_ggml_backend(RemoteDevice& device, ggml_backend_dev_t ggml_device) {
+ggml_backend_t make_ggml_backend(Device& device, ggml_backend_dev_t ggml_device) {
     wire::Log& log = device.connection().log();
     return at_boundary(log, ggml_backend_t{}, [&]() -> ggml_backend_t {
         auto remote = device.open_stream();
@@ -200,7 +201,7 @@ ggml_backend_t make_ggml_backend(RemoteDevice& device, ggml_backend_dev_t ggml_d
         if ((*remote)->reorders_graphs())
             backend->iface.graph_optimize = optimize_graph;
         backend->device = ggml_device;
-        backend->context = new Stream{device, std::move(*remote)};
+        backend->context = new Backend{device, std::move(*remote)};
         return backend.release();
     });
 }

@@ -16,11 +16,14 @@ CapsetOffer offer_of(const CapsetWords& words) {
 Result<CapsetChoice> choose_capset(const CapsetOffers& offers, bool apir_capset_only) {
     if (offers.apir == CapsetOffer::kOurs)
         return CapsetChoice{protocol::kCapsetApir, true};
-    if (!apir_capset_only && offers.venus != CapsetOffer::kNone)
-        return CapsetChoice{protocol::kCapsetVenus, offers.venus == CapsetOffer::kOurs};
+    const CapsetOffer venus = apir_capset_only ? CapsetOffer::kNone : offers.venus;
+    if (venus == CapsetOffer::kOurs)
+        return CapsetChoice{protocol::kCapsetVenus, true};
+    // Capset 10 is APIR's, whoever offers it; another host's is upstream's.
     if (offers.apir == CapsetOffer::kForeign)
-        return wire::fail(Fault::kRefused, "the device's capset {} is another host's",
-                          protocol::kCapsetApir);
+        return CapsetChoice{protocol::kCapsetApir, true};
+    if (venus == CapsetOffer::kForeign)
+        return CapsetChoice{protocol::kCapsetVenus, false};
     return wire::fail(Fault::kRefused, "the device does not offer capset {}",
                       protocol::kCapsetApir);
 }

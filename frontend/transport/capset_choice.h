@@ -11,7 +11,7 @@ namespace virtgpu::frontend {
 enum class CapsetOffer {
     kNone,
     kOurs,
-    kForeign,  // another host's, with the same number
+    kForeign,  // another host's: upstream's APIR, or a Venus
 };
 
 // What a device offers under both numbers that APIR is spoken with.

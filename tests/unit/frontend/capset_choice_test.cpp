@@ -21,10 +21,15 @@ TEST(CapsetChoice, PrefersApir) {
 }
 
 TEST(CapsetChoice, TakesVenusAndDoubtsAForeignOne) {
-    for (const CapsetOffer apir : {kNone, kForeign}) {
-        EXPECT_EQ(choose_capset({apir, kOurs}, false), (CapsetChoice{4, true}));
-        EXPECT_EQ(choose_capset({apir, kForeign}, false), (CapsetChoice{4, false}));
-    }
+    EXPECT_EQ(choose_capset({kNone, kOurs}, false), (CapsetChoice{4, true}));
+    EXPECT_EQ(choose_capset({kForeign, kOurs}, false), (CapsetChoice{4, true}));
+    EXPECT_EQ(choose_capset({kNone, kForeign}, false), (CapsetChoice{4, false}));
+}
+
+TEST(CapsetChoice, TakesUpstreamsApir) {
+    for (const CapsetOffer venus : {kNone, kForeign})
+        for (const bool apir_only : {false, true})
+            EXPECT_EQ(choose_capset({kForeign, venus}, apir_only), (CapsetChoice{10, true}));
 }
 
 TEST(CapsetChoice, LeavesVenusAloneWhenTold) {
@@ -37,8 +42,7 @@ TEST(CapsetChoice, LeavesVenusAloneWhenTold) {
 }
 
 TEST(CapsetChoice, RefusesADeviceThatIsNotOurs) {
-    for (const CapsetOffer apir : {kNone, kForeign})
-        EXPECT_EQ(choose_capset({apir, kNone}, false).error().fault(), wire::Fault::kRefused);
+    EXPECT_EQ(choose_capset({kNone, kNone}, false).error().fault(), wire::Fault::kRefused);
 }
 
 TEST(CapsetChoice, VenusCountsCommandTypesFromElsewhere) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "frontend/connection.h"
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/plugin/registry.h"
 #include "tests/unit/frontend/plugin_host.h"

@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -123,6 +124,19 @@ def test_a_missing_ggml_library_is_told_in_upstreams_words(tmp_path):
     answer = run("--listen", str(tmp_path / "container"), "--ggml-library-reg", "ggml_backend_cpu_reg")
     assert answer.returncode == 1
     assert "cannot open the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined" in answer.stderr
+
+
+def test_a_ggml_library_anywhere_is_loaded(tmp_path):
+    """By its path and function, in a folder that the sandbox knows only from the option."""
+    library = sorted(places.backends().glob("libggml-cpu-x64.so")) or sorted(places.backends().glob("libggml-cpu*.so"))
+    elsewhere = tmp_path / "libggml-cpu-mine.so"
+    shutil.copy(library[0], elsewhere)
+    environment = os.environ | {"APIR_LLAMA_CPP_GGML_LIBRARY_PATH": str(elsewhere),
+                                "APIR_LLAMA_CPP_GGML_LIBRARY_REG": "ggml_backend_cpu_reg"}
+    answer = subprocess.run([places.host_program(), "devices"], capture_output=True, text=True, timeout=60, check=False,
+                            env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert "CPU" in answer.stdout
 
 
 def test_a_busy_socket_says_what_to_do(host, tmp_path):

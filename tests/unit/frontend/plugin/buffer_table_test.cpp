@@ -29,7 +29,7 @@ TEST_F(BufferTableTest, NothingIsAllocatedForNothing) {
     const GgmlBuffer buffer(
         ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(device_), 0));
     ASSERT_TRUE(buffer);
-    EXPECT_EQ(remote_buffer(buffer.get()), nullptr);
+    EXPECT_EQ(buffer_behind(buffer.get()), nullptr);
 
     ggml_tensor* const empty = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, 8, 0);
     ggml_tensor* const other = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, 8, 1);

@@ -152,7 +152,7 @@ TEST_F(SharedBufferTest, CopiesBetweenBuffersAreTheHosts) {
 // ggml asserts what is refused here, but for views that were made by hand.
 TEST_F(SharedBufferTest, BytesOutsideTheBufferAreRefused) {
     const GgmlBuffer buffer = allocate_shared();
-    RemoteBuffer& remote = *remote_buffer(buffer.get());
+    auto& remote = static_cast<RemoteBuffer&>(*buffer_behind(buffer.get()));
     const size_t size = ggml_backend_buffer_get_size(buffer.get());
     std::array<std::byte, 8> bytes{};
     for (const size_t offset : {size - 4, size + 1, SIZE_MAX - 2}) {

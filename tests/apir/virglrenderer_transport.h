@@ -1,0 +1,79 @@
+// Our frontend's way to a FakeVirglrenderer.
+#pragma once
+
+#include <algorithm>
+
+#include "frontend/transport/transport.h"
+#include "tests/apir/fake_virglrenderer.h"
+
+namespace virtgpu::test {
+
+class BlobMemory : public wire::Region {
+ public:
+    explicit BlobMemory(const Blob& blob) : Region(blob.memory, blob.size) {}
+};
+
+class BlobRegion : public frontend::SharedRegion {
+ public:
+    BlobRegion(FakeVirglrenderer::Context& context, const Blob& blob, size_t& regions)
+        : SharedRegion(blob.resource, std::make_shared<BlobMemory>(blob)),
+          context_(context),
+          blob_(blob),
+          regions_(regions) {
+        ++regions_;
+    }
+    ~BlobRegion() override {
+        context_.destroy_blob(blob_);
+        --regions_;
+    }
+
+ private:
+    FakeVirglrenderer::Context& context_;
+    Blob blob_;
+    size_t& regions_;
+};
+
+class VirglrendererTransport : public frontend::Transport {
+ public:
+    // No region larger than `largest`: the window is full.
+    VirglrendererTransport(FakeVirglrenderer& renderer, uint32_t context, size_t largest = SIZE_MAX)
+        : context_(renderer, context), largest_(largest) {}
+
+    std::string name() const override { return "virglrenderer"; }
+    std::string advice() const override { return "restart it"; }
+    wire::Result<std::unique_ptr<frontend::SharedRegion>> create_region(size_t size) override {
+        if (size % 16384 != 0 || size > largest_)
+            return wire::fail(wire::Fault::kSystem, "no blob of {} bytes", size);
+        return std::make_unique<BlobRegion>(context_, context_.create_blob(size), regions_);
+    }
+    wire::Result<void> submit(std::span<const std::byte> command) override {
+        if (!connected_)
+            return wire::fail(wire::Fault::kLost, "gone");
+        context_.submit(command);
+        return {};
+    }
+    wire::Result<void> open_signals(uint32_t /*ring*/) override { return no_rings(); }
+    void close_signals(uint32_t /*ring*/) override {}
+    wire::Result<void> doorbell(uint32_t /*ring*/) override { return no_rings(); }
+    wire::Result<void> wait(uint32_t /*ring*/, std::chrono::microseconds /*timeout*/) override {
+        return no_rings();
+    }
+    bool connected() const override { return connected_; }
+
+    void disconnect() { connected_ = false; }
+    // The window is full from now on.
+    void refuse_regions() { largest_ = 0; }
+    size_t regions() const { return regions_; }
+
+ private:
+    static wire::Result<void> no_rings() {
+        return wire::fail(wire::Fault::kPeer, "upstream's hosts have no rings");
+    }
+
+    FakeVirglrenderer::Context context_;
+    size_t largest_;
+    size_t regions_ = 0;
+    bool connected_ = true;
+};
+
+}  // namespace virtgpu::test
