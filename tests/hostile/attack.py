@@ -35,6 +35,14 @@ class Steady:
         assert wrong == 0, f"{wrong} of {done} results are wrong"
         return done
 
+    def has_failed(self):
+        """Whether its computations fail by now; then it is on its way out, and is asked no more."""
+        try:
+            print(file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            return True
+        return self._process.stdout.readline() == ""
+
     def rate_while(self, action):
         """Rounds per second while `action()` runs."""
         before, started = self.rounds(), time.monotonic()
