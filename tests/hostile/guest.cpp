@@ -25,8 +25,8 @@ namespace uapi = virtgpu::frontend::uapi;
 
 constexpr unsigned kSeconds = 5;
 constexpr const char* kNode = "/dev/dri/renderD128";
-constexpr std::array<uint32_t, 15> kEdges{0, 1, 2, 3, 4, 16, 255, 4095, 4096, 4097, 4099,
-                                          0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF};
+constexpr std::array<uint32_t, 15> kEdges{
+    0, 1, 2, 3, 4, 16, 255, 4095, 4096, 4097, 4099, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF};
 
 class Attacker {
  public:

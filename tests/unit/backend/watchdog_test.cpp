@@ -18,7 +18,8 @@ bool happens(const std::atomic<uint32_t>& value, uint32_t wanted) {
 
 TEST(Watchdog, NamesTheContextOfAGraphThatDoesNotEnd) {
     std::atomic<uint32_t> hung{0};
-    Watchdog watchdog(milliseconds(20), milliseconds(20), [&](uint32_t context) { hung = context; });
+    Watchdog watchdog(milliseconds(20), milliseconds(20),
+                      [&](uint32_t context) { hung = context; });
     { const Watchdog::Timed quick(&watchdog, 5); }
     const Watchdog::Timed graph(&watchdog, 7);
     EXPECT_TRUE(happens(hung, 7));
@@ -41,7 +42,8 @@ TEST(Watchdog, AGraphThatStopsInTimeIsLeftAlone) {
 
 TEST(Watchdog, LooksAgainAfterItHasSlept) {
     std::atomic<uint32_t> hung{0};
-    Watchdog watchdog(milliseconds(10), milliseconds(10), [&](uint32_t context) { hung = context; });
+    Watchdog watchdog(milliseconds(10), milliseconds(10),
+                      [&](uint32_t context) { hung = context; });
     std::this_thread::sleep_for(milliseconds(100));
     const Watchdog::Timed graph(&watchdog, 3);
     EXPECT_TRUE(happens(hung, 3));

@@ -23,8 +23,8 @@ TEST(LimitedLog, LeavesOutWhatIsTooMuchAndSaysSo) {
     LimitedLog log(lines, 3, std::chrono::milliseconds(50));
     for (int i = 0; i < 10; ++i)
         log.info("{}", i);
-    EXPECT_EQ(lines.all, (std::vector<std::string>{"0", "1", "2",
-                                                   "too many lines; the next are left out"}));
+    EXPECT_EQ(lines.all,
+              (std::vector<std::string>{"0", "1", "2", "too many lines; the next are left out"}));
     std::this_thread::sleep_for(std::chrono::milliseconds(60));
     log.error("later");
     ASSERT_EQ(lines.all.size(), 6U);
