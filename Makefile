@@ -4,6 +4,8 @@ BUILD     := build/default
 JOBS      := $(shell nproc)
 # What `make bench` writes; one from another machine will do as well.
 RESULTS   := $(BUILD)/benchmark/benchmark.json
+# Of `make soak`.
+MINUTES   := 30
 # What the demo needs of the build; the tests are not among it.
 DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
@@ -11,7 +13,7 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU
 
-.PHONY: help setup configure build test conformance demo bench bench-plots deb deb-test format lint generate clean
+.PHONY: help setup configure build test conformance hostile soak demo bench bench-plots deb deb-test format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +40,14 @@ conformance: ## all of ggml's and llama.cpp's own tests, remotely; ONLY=ops,arch
 	@$(MAKE) --no-print-directory build
 	@tools/conformance/conformance --jobs $(JOBS) $(if $(ONLY),--only $(ONLY)) $(if $(BACKEND),--backend $(BACKEND)) \
 	    $(if $(AGAIN),--again)
+
+hostile: build ## 10,000 hostile sequences beside a well-behaved client, and 200 killed workers
+	@VIRTGPU_KILLS=200 VIRTGPU_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/hostile
+	@VIRTGPU_BUILD=$(BUILD) tests/hostile/hostile
+
+soak: build ## MINUTES=30 of mixed load, then once more under valgrind; BUILD=build/asan for the sanitizers
+	@VIRTGPU_BUILD=$(BUILD) tests/hostile/soak --minutes $(MINUTES)
+	@VIRTGPU_BUILD=$(BUILD) tests/hostile/soak --minutes $(MINUTES) --valgrind
 
 demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)

@@ -91,6 +91,24 @@ TEST_F(AbortedGraphTest, TheEndOfTheContextEndsAnAbortableGraph) {
     EXPECT_LT(steady_clock::now() - begin, milliseconds(2000));
 }
 
+class TimedGraphTest : public AbortedGraphTest {
+ protected:
+    TimedGraphTest() { limits_.graph_time = milliseconds(1000); }
+};
+
+TEST_F(TimedGraphTest, AGraphThatTakesTooLongIsEndedAndTheGuestIsTold) {
+    define_products(kMinutes);
+    EXPECT_FALSE(stream.run_graph({1, false}));
+    EXPECT_EQ(stream.last_status, protocol::Status::kRefused);
+    EXPECT_EQ(context_->summary().graphs, 0U);
+}
+
+TEST_F(TimedGraphTest, AGraphThatTakesNoTimeIsComputed) {
+    define_products(kMoment);
+    EXPECT_TRUE(stream.run_graph({1, false}));
+    EXPECT_EQ(context_->summary().graphs, 1U);
+}
+
 using StreamThreadsTest = AbortedGraphTest;
 
 TEST_F(StreamThreadsTest, AnyNumberComputes) {

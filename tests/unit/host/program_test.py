@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -91,6 +92,24 @@ def test_an_rpc_server_that_says_nothing_is_given_up(tmp_path):
         answer = run("--socket-path", str(tmp_path / "vm"), "--rpc", f"127.0.0.1:{silent.getsockname()[1]}")
     assert answer.returncode == 1
     assert "does not answer as a ggml-rpc-server" in answer.stderr
+
+
+def test_an_rpc_server_that_talks_nonsense_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def babble():
+            while True:
+                try:
+                    client, _ = server.accept()
+                    client.sendall(b"\xff" * 4096)
+                except OSError:
+                    return
+
+        threading.Thread(target=babble, daemon=True).start()
+        answer = run("--socket-path", str(tmp_path / "vm"), "--rpc", f"127.0.0.1:{port}")
+    assert answer.returncode == 1
+    assert f"what listens at 127.0.0.1:{port} does not answer as a ggml-rpc-server" in answer.stderr
 
 
 def test_the_rpc_backend_needs_servers(tmp_path):
@@ -299,3 +318,15 @@ def test_tenants_beyond_the_limit_wait(host, tmp_path):
     for client in clients:
         client.close()
     processes.wait_until(lambda: not processes.children(host.pid), 30, "the end of all")
+
+
+def test_without_a_sandbox_all_is_served_too(tmp_path):
+    program = processes.start([places.host_program(), "--backend", "cpu", "--sandbox", "no", "--listen",
+                               tmp_path / "container"], tmp_path / "log")
+    processes.wait_until((tmp_path / "container").exists, 20, "the host's socket")
+    client = connect(tmp_path / "container", socket.SOCK_SEQPACKET)
+    [device] = processes.wait_until(lambda: processes.children(program.pid), 10, "a device process")
+    processes.wait_until(lambda: "a client connected" in (tmp_path / "log").read_text(), 10, "its start")
+    assert "Seccomp:\t0\n" in pathlib.Path(f"/proc/{device}/status").read_text()
+    client.close()
+    assert processes.end(program) == 0

@@ -343,5 +343,26 @@ TEST_F(RendererTest, MoreForwardsThanAGuestHasThreadsAreRefusedAndNotKept) {
     EXPECT_EQ(done, static_cast<int>(device::kMaxWaitingForwards));
 }
 
+TEST_F(RendererTest, AWorkerPerContextKeepsTheirFatesApart) {
+    worker_per_context_ = true;
+    start("die");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    Context* other = add_context(2);
+    ASSERT_EQ(call(loadlibrary(kReplies), other), 0U);
+    EXPECT_EQ(open(0), OpenStatus::kNoWorker);
+    EXPECT_EQ(context_->state(), ContextState::kLost);
+    EXPECT_EQ(other->state(), ContextState::kAlive);
+}
+
+TEST_F(RendererTest, TheWorkerOfAContextEndsWithIt) {
+    worker_per_context_ = true;
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_FALSE(renderer_->workers_ended());
+    EXPECT_TRUE(renderer_->destroy_context(1));
+    run_until(*loop_, [&] { return renderer_->workers_ended(); });
+    EXPECT_EQ(call(loadlibrary(kReplies), add_context(2)), 0U) << "the next has one of its own";
+}
+
 }  // namespace
 }  // namespace virtgpu::apir
