@@ -139,8 +139,9 @@ TEST_F(OpRulesTest, Issue26825ResultsOfAnotherShapeAreRefused) {
         for (size_t dimension = 0; dimension < 4; ++dimension) {
             auto tensors = describe(node);
             protocol::Tensor& result = tensors.back().tensor;
-            // A timestep's row, and rows to be set, may be longer than needed.
-            if ((node->op == GGML_OP_TIMESTEP_EMBEDDING && dimension == 0) ||
+            // A timestep's row, an image, and rows to be set, may be longer than needed.
+            if (((node->op == GGML_OP_TIMESTEP_EMBEDDING || node->op == GGML_OP_IM2COL_BACK) &&
+                 dimension == 0) ||
                 ((node->op == GGML_OP_SET_ROWS || node->op == GGML_OP_GET_ROWS_BACK) &&
                  dimension > 0))
                 continue;
