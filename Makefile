@@ -6,6 +6,8 @@ JOBS      := $(shell nproc)
 RESULTS   := $(BUILD)/benchmark/benchmark.json
 # Of `make soak`.
 MINUTES   := 30
+# How long the fuzz targets run, all together: by themselves, and as one of the tests.
+SECONDS   := 600
 # What the demo needs of the build; the tests are not among it.
 DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
@@ -13,7 +15,7 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU
 
-.PHONY: help setup configure build test conformance hostile soak demo bench bench-plots deb deb-test format lint generate clean
+.PHONY: help setup configure build sanitized test fuzz conformance hostile soak demo bench bench-plots deb deb-test format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,8 +33,19 @@ configure: setup
 build: configure ## both sides and the tests
 	@cmake --build $(BUILD) -j $(JOBS)
 
-test: build ## everything, in virtual machines as well
+# What the tests `fuzz` and `tsan` run: the fuzz targets, and rings and streams under ThreadSanitizer.
+sanitized: setup
+	@for preset in fuzz tsan; do \
+	    cmake --preset $$preset -DVIRTGPU_SYSROOT=$(SYSROOT) >build/$$preset.configure.log 2>&1 \
+	        || { cat build/$$preset.configure.log; exit 1; }; done
+	@cmake --build --preset fuzz -j $(JOBS)
+	@cmake --build --preset tsan -j $(JOBS)
+
+test: build sanitized ## everything, in virtual machines as well, and the fuzz targets for seven minutes
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+fuzz: sanitized ## the fuzz targets for SECONDS=600; findings and corpus in build/fuzz/out
+	@tools/fuzz/campaign --seconds $(SECONDS) --jobs $(JOBS)
 
 conformance: ## all of ggml's and llama.cpp's own tests, remotely; ONLY=ops,archs,... BACKEND=cpu|vulkan AGAIN=1
 	@tools/bootstrap/install-packages

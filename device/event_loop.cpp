@@ -82,7 +82,9 @@ Result<void> EventLoop::run_once(std::chrono::milliseconds timeout) {
     if (count < 0 && errno != EINTR)
         return wire::system_failure(errno, "waiting for events");
     for (int i = 0; i < count; ++i) {
-        const auto found = entries_.find(events.at(static_cast<size_t>(i)).data.u64);
+        // A copy: the kernel's structure is packed, and what is in it misaligned.
+        const uint64_t number = events.at(static_cast<size_t>(i)).data.u64;
+        const auto found = entries_.find(number);
         if (found == entries_.end())
             continue;
         // The callback may end its own watch, and must not be destroyed by that while it runs.

@@ -34,7 +34,7 @@ class FuzzWindow : public gpu::Window {
 
 class Driver {
  public:
-    explicit Driver(FuzzedDataProvider input) : input_(std::move(input)) {}
+    Driver(const uint8_t* data, size_t size) : input_(data, size) {}
 
     void run() {
         for (size_t step = 0; step < kSteps && input_.remaining_bytes() > 0; ++step)
@@ -166,6 +166,6 @@ class Driver {
 }  // namespace virtgpu::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    virtgpu::fuzz::Driver(FuzzedDataProvider(data, size)).run();
+    virtgpu::fuzz::Driver(data, size).run();
     return 0;
 }

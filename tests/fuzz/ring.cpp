@@ -76,7 +76,7 @@ void serve(wire::HostRing& ring) {
     }
 }
 
-void check(FuzzedDataProvider input) {
+void check(FuzzedDataProvider& input) {
     const auto region =
         std::make_shared<HeapRegion>(wire::RingMemory::bytes_needed(kCapacity, kCapacity));
     const size_t before = input.ConsumeIntegralInRange<size_t>(0, 32);
@@ -99,6 +99,7 @@ void check(FuzzedDataProvider input) {
 }  // namespace virtgpu::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    virtgpu::fuzz::check(FuzzedDataProvider(data, size));
+    FuzzedDataProvider input(data, size);
+    virtgpu::fuzz::check(input);
     return 0;
 }

@@ -1,8 +1,10 @@
-// Writes the first inputs: FOLDER/graphs has one graph for every sample of the tests of operations.
+// Writes the first inputs: FOLDER/graphs has one graph for every sample of the tests of operations,
+// FOLDER/codec every structure, and those graphs.
 #include <filesystem>
 #include <fstream>
 #include <map>
 
+#include "tests/fuzz/generated/structure_list.h"
 #include "tests/fuzz/graph_input.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/vocabulary.h"
@@ -80,18 +82,54 @@ class InputMaker {
     uint32_t next_ = 0;
 };
 
-void write_graphs(const std::filesystem::path& folder) {
-    std::filesystem::create_directories(folder);
+void write(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+}
+
+// As the target `codec` reads it: the structure's number first.
+template <typename T>
+void write_structure(const std::filesystem::path& path, size_t number, const T& value) {
+    wire::Writer writer;
+    writer.number(static_cast<uint8_t>(number));
+    require(encode(writer, value).has_value(), "a structure can be encoded");
+    write(path, writer.bytes());
+}
+
+template <size_t... kNumbers>
+void write_structures(const std::filesystem::path& folder,
+                      std::index_sequence<kNumbers...> /*all*/) {
+    (write_structure(folder / std::to_string(kNumbers), kNumbers,
+                     std::tuple_element_t<kNumbers, Structures>()),
+     ...);
+}
+
+template <typename T, size_t... kNumbers>
+constexpr size_t number_of_structure(std::index_sequence<kNumbers...> /*all*/) {
+    size_t number = 0;
+    ((std::is_same_v<T, std::tuple_element_t<kNumbers, Structures>> ? void(number = kNumbers)
+                                                                    : void()),
+     ...);
+    return number;
+}
+
+void write_all(const std::filesystem::path& folder) {
+    constexpr auto kAll = std::make_index_sequence<std::tuple_size_v<Structures>>();
+    for (const char* name : {"graphs", "codec"})
+        std::filesystem::create_directories(folder / name);
+    write_structures(folder / "codec", kAll);
     int count = 0;
     for (const backend::Sample& sample : backend::all_samples()) {
         ggml_context* const context =
             ggml_init({.mem_size = size_t{1} << 20, .mem_buffer = nullptr, .no_alloc = true});
         const ggml_tensor* const node = sample(backend::Maker(context));
-        const auto bytes = encode_input(InputMaker().make(node));
-        std::ofstream file(folder / (std::to_string(count++) + "-" + ggml_op_name(node->op)),
-                           std::ios::binary);
-        file.write(reinterpret_cast<const char*>(bytes.data()),
-                   static_cast<std::streamsize>(bytes.size()));
+        const GraphInput input = InputMaker().make(node);
+        const std::string name = std::to_string(count++) + "-" + ggml_op_name(node->op);
+        write(folder / "graphs" / name, encode_input(input));
+        if (count % 10 == 0)
+            write_structure(folder / "codec" / name, number_of_structure<protocol::Graph>(kAll),
+                            input.graph);
         ggml_free(context);
     }
 }
@@ -102,6 +140,6 @@ void write_graphs(const std::filesystem::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2)
         return 2;
-    virtgpu::fuzz::write_graphs(std::filesystem::path(argv[1]) / "graphs");
+    virtgpu::fuzz::write_all(argv[1]);
     return 0;
 }

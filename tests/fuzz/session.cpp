@@ -72,7 +72,7 @@ protocol::HelloRequest hello() {
 
 class Guest {
  public:
-    explicit Guest(FuzzedDataProvider input) : input_(std::move(input)) {}
+    Guest(const uint8_t* data, size_t size) : input_(data, size) {}
 
     void run() {
         if (input_.ConsumeIntegralInRange<int>(0, 15) != 0) {
@@ -349,6 +349,6 @@ class Guest {
 }  // namespace virtgpu::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    virtgpu::fuzz::Guest(FuzzedDataProvider(data, size)).run();
+    virtgpu::fuzz::Guest(data, size).run();
     return 0;
 }

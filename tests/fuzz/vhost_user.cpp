@@ -28,7 +28,7 @@ constexpr uint64_t kData = 0x3000;
 
 class Vmm {
  public:
-    explicit Vmm(FuzzedDataProvider input) : input_(std::move(input)) {
+    Vmm(const uint8_t* data, size_t size) : input_(data, size) {
         require(::ftruncate(memory_.number(), kMemory) == 0, "there is memory");
         region_ = *wire::map_region(memory_.number(), kMemory);
         std::array<int, 2> ends{};
@@ -226,6 +226,6 @@ class Vmm {
 }  // namespace virtgpu::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    virtgpu::fuzz::Vmm(FuzzedDataProvider(data, size)).run();
+    virtgpu::fuzz::Vmm(data, size).run();
     return 0;
 }

@@ -75,6 +75,17 @@ constexpr Rule evenly_spaced_rows(Operand x) {
             },
             "the rows of {0} are not evenly spaced", x};
 }
+// The same for matrices, which do not overlap.
+constexpr Rule evenly_spaced_matrices(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                const auto rows = static_cast<uint64_t>(node.ne(rule.x, 1));
+                return has_packed_rows(node, rule.x) && is_contiguous(node, rule.x, 2) &&
+                       node.nb(rule.x, 2) / rows >= node.nb(rule.x, 1) &&
+                       node.nb(rule.x, 1) >=
+                           static_cast<uint64_t>(node.ne(rule.x, 0)) * node.type_size(rule.x);
+            },
+            "the matrices of {0} are not evenly spaced", x};
+}
 // No stride is smaller than the one before: not transposed, not permuted.
 constexpr Rule ordered(Operand x) {
     return {[](const Node& node, const Rule& rule) {

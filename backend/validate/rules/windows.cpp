@@ -100,14 +100,16 @@ bool is_im2col_back(const Node& node) {
     const Elements& gradient = node[kA].ne;
     const Elements& kernel = node[kB].ne;
     const Elements& image = node[kResult].ne;
-    const bool two = node.param(6) == 1;
-    const bool sane = are_sane({node.param(0), node.param(2), node.param(4)}) &&
-                      (!two || are_sane({node.param(1), node.param(3), node.param(5)}));
-    if (!two)
-        return sane && image[3] == 1 &&
+    const Steps across{node.param(0), node.param(2), node.param(4)};
+    const Steps down{node.param(1), node.param(3), node.param(5)};
+    if (!are_sane(across) || places(image[0], kernel[0], across) != gradient[1])
+        return false;
+    if (node.param(6) != 1)
+        return image[3] == 1 &&
                gradient == Elements{product({image[1], kernel[0]}), gradient[1], image[2], 1};
-    return sane && gradient == Elements{product({image[2], kernel[1], kernel[0]}), gradient[1],
-                                        gradient[2], image[3]};
+    return are_sane(down) && places(image[1], kernel[1], down) == gradient[2] &&
+           gradient == Elements{product({image[2], kernel[1], kernel[0]}), gradient[1], gradient[2],
+                                image[3]};
 }
 
 bool is_im2col_3d(const Node& node) {

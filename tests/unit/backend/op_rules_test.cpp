@@ -131,15 +131,17 @@ TEST_F(OpRulesTest, SourcesThatNothingReadsAreRefused) {
 // ggml issues 26825 and 26912 for GET_ROWS and SET_ROWS, and the same for all others: what kernels
 // only assert. These may have any shape, or one more than their parameters say.
 TEST_F(OpRulesTest, Issue26825ResultsOfAnotherShapeAreRefused) {
-    const std::set<std::string_view> any = {"UPSCALE", "POOL_2D"};
+    const std::set<std::string_view> any = {"UPSCALE", "POOL_2D",     "REPEAT",
+                                            "TOP_K",   "REPEAT_BACK", "WIN_UNPART"};
     for (const ggml_tensor* const node : nodes_) {
         if (row(node).kind == validate::OpKind::kView || any.contains(ggml_op_name(node->op)))
             continue;
         for (size_t dimension = 0; dimension < 4; ++dimension) {
             auto tensors = describe(node);
             protocol::Tensor& result = tensors.back().tensor;
-            // A timestep's row, and rows to be set, may be longer than needed.
-            if ((node->op == GGML_OP_TIMESTEP_EMBEDDING && dimension == 0) ||
+            // A timestep's row, an image, and rows to be set, may be longer than needed.
+            if (((node->op == GGML_OP_TIMESTEP_EMBEDDING || node->op == GGML_OP_IM2COL_BACK) &&
+                 dimension == 0) ||
                 ((node->op == GGML_OP_SET_ROWS || node->op == GGML_OP_GET_ROWS_BACK) &&
                  dimension > 0))
                 continue;
@@ -159,7 +161,7 @@ TEST_F(OpRulesTest, SourcesWithoutElementsAreRefused) {
         if (row(node).kind == validate::OpKind::kView)
             continue;
         for (size_t i = 0; i < GGML_MAX_SRC; ++i) {
-            if (node->src[i] == nullptr)
+            if (node->src[i] == nullptr || row(node).sources[i].may_be_empty)
                 continue;
             for (size_t dimension = 0; dimension < 4; ++dimension) {
                 auto tensors = describe(node);
@@ -228,6 +230,7 @@ TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
         {GGML_OP_ROPE, 2, {1, 3, 7, -1}},
         {GGML_OP_ROPE, 15, {-2, 1, 32}},
         {GGML_OP_DSV4_HC_COMB, 1, {0, INT32_MAX}},
+        {GGML_OP_FLASH_ATTN_EXT, 3, {1, 20, -1}},
         {GGML_OP_GATED_DELTA_NET, 0, {0, -1, 2}},
         {GGML_OP_SSM_SCAN, 0, {-1, 2}},
         {GGML_OP_DIAG_MASK_INF, 0, {-1}},
@@ -277,6 +280,52 @@ TEST_F(OpRulesTest, RecurrencesWithUnevenSequencesAreRefused) {
         result.ne[1] = 6 + 64 * 4;
         lay_out(result);
         EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+}
+
+// Found by fuzzing: ggml asserts it.
+TEST_F(OpRulesTest, SourcesWithGapsAreRefused) {
+    for (const ggml_tensor* const node : nodes_)
+        for (const size_t i : {1U, 4U, 5U}) {
+            if (node->op != GGML_OP_SSM_SCAN)
+                continue;
+            auto tensors = describe(node);
+            for (const size_t dimension : {0U, 1U}) {
+                protocol::Tensor& source = tensors[tensors.back().source[i] - 1].tensor;
+                source.nb[dimension] *= 2;
+                EXPECT_NE(outcome(tensors), "valid") << "source " << i;
+                source.nb[dimension] /= 2;
+            }
+        }
+}
+
+// Found by fuzzing: the kernel clears as many bytes as a result without overlaps has.
+TEST_F(OpRulesTest, ResultsThatOverlapThemselvesAreRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_OUT_PROD)
+            continue;
+        auto tensors = describe(node);
+        last(tensors).tensor.nb[2] -= 4;
+        EXPECT_NE(outcome(tensors), "valid");
+    }
+}
+
+// Found by fuzzing: ggml's kernels abort.
+TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        auto tensors = describe(node);
+        if (node->op == GGML_OP_MUL_MAT_ID) {
+            protocol::Tensor& source = tensors[last(tensors).source[1] - 1].tensor;
+            source.type = GGML_TYPE_F16;
+            lay_out(source);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+        } else if (node->op == GGML_OP_SET) {
+            for (protocol::GraphTensor& tensor : tensors) {
+                tensor.tensor.type = GGML_TYPE_F16;
+                lay_out(tensor.tensor);
+            }
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+        }
     }
 }
 

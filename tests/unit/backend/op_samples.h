@@ -220,6 +220,10 @@ inline std::vector<Sample> product_samples() {
         [](const Maker& m) { return rope_sample(m, GGML_ROPE_TYPE_NORMAL, false); },
         [](const Maker& m) { return rope_sample(m, GGML_ROPE_TYPE_NEOX, true); },
         [](const Maker& m) { return rope_sample(m, GGML_ROPE_TYPE_MROPE, true); },
+        [](const Maker& m) {
+            return ggml_rope_ext(m, m.f32(64, 2, 3), m.i32(3), m.f32(8), 16, 0, 0, 1e4F, 1, 0, 1,
+                                 32, 1);
+        },
         [](const Maker& m) { return rope_sample(m, GGML_ROPE_TYPE_IMROPE, false); },
         [](const Maker& m) { return rope_sample(m, GGML_ROPE_TYPE_VISION, false); },
         [](const Maker& m) {
