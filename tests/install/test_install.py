@@ -78,3 +78,30 @@ def test_a_cmake_project_finds_the_plugin(prefix, plugin, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(PROJECT, encoding="utf-8")
     answer = run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     assert f"plug-in: {plugin}" in answer
+
+
+def test_the_units_start_the_installed_program_with_the_installed_configuration(prefix):
+    units = prefix / configured("VIRTGPU_UNIT_DIR")
+    service = (units / "ggml-virtgpu-host.service").read_text(encoding="utf-8").splitlines()
+    [program] = [line.partition("=")[2] for line in service if line.startswith("ExecStart=")]
+    [configuration] = [line.rpartition("=")[2] for line in service if line.startswith("Environment=")]
+    assert program == str(prefix / "bin/ggml-virtgpu-host")
+    assert configuration == str(prefix / configured("CMAKE_INSTALL_SYSCONFDIR") / "ggml-virtgpu/host.toml")
+    assert "CPU" in run(program, "devices", "--backend", "cpu", GGML_VIRTGPU_HOST_CONFIG=configuration)
+    for socket in ("containers", "machines"):
+        text = (units / f"ggml-virtgpu-{socket}.socket").read_text(encoding="utf-8")
+        assert "Service=ggml-virtgpu-host.service" in text
+
+
+def test_the_guests_doctor_is_installed(prefix):
+    assert "ggml-virtgpu-doctor" in run(prefix / "bin/ggml-virtgpu-doctor", "--version")
+
+
+@pytest.mark.parametrize("program", ["ggml-virtgpu-host", "ggml-virtgpu-doctor"])
+def test_manual_pages_have_options_and_no_help2man_leftovers(prefix, program):
+    if configured("HELP2MAN").endswith("NOTFOUND"):
+        pytest.skip("without help2man there are no manual pages")
+    page = (prefix / "share/man/man1" / f"{program}.1").read_text(encoding="utf-8")
+    assert ".SH OPTIONS" in page
+    assert {"ggml-virtgpu-host": "\\-\\-listen", "ggml-virtgpu-doctor": "\\-\\-json"}[program] in page
+    assert "{false}" not in page and page.count("Examples:") == 0

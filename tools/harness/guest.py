@@ -116,7 +116,7 @@ class Guest:
         accelerator = self._accelerator or best_accelerator(self._image)
         with _Listener(self._sockets.name, "commands") as commands, _Listener(self._sockets.name, "qmp") as qmp:
             command = [*qemu.command(), *self._options(accelerator, commands.path, qmp.path)]
-            self._process = processes.start(command, self._logs / "qemu.log")
+            self._process = processes.start(command, self._logs / "qemu.log", environment=qemu.environment())
             try:
                 self._channel = Channel(commands.accept(self.is_alive), self.is_alive)
                 self._qmp = Qmp(qmp.accept(self.is_alive))
