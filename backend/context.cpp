@@ -27,7 +27,7 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
                           executors_.size() + closing_.size());
     const auto server = std::make_shared<RingServer>(
         wire::HostRing(std::move(memory)), ring,
-        RingServer::Manner{threads_, polling_.longest}, std::move(signals), session_, failed_);
+        RingServer::Manner{threads_, polling_.patience}, std::move(signals), session_, failed_);
     session_->add_ring(ring, server);
     executors_[ring] = TRY(Executor::start(server, session_, polling_));
     return {};
