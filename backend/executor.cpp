@@ -73,22 +73,32 @@ void Executor::serve() {
     }
 }
 
-// True when there is something to serve.
+// True when there is something to serve. What the guest writes on ring 0 meanwhile will be needed
+// before that: the inputs of the next graph.
 bool Executor::poll() {
     if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
         return false;
-    const auto end = Clock::now() + polling_.longest;
+    const StopAsked stop = [this] { return stop_.load(); };
+    const auto ring0 = session_->ring(0);
+    auto end = Clock::now() + polling_.longest;
     wire::Relaxation relaxation;
     bool found = false;
     while (!found && stop_ == Stop::kNever && Clock::now() < end) {
         relaxation.relax();
         found = server_->has_requests();
+        if (!found && ring0 && ring0 != server_ && ring0->tend(stop))
+            end = Clock::now() + polling_.longest;
     }
     *polling_.taken = false;
+    // Nobody else may be awake to say that it is done.
+    if (!found && ring0 && ring0 != server_)
+        ring0->serve_all(stop);
     return found;
 }
 
 void Executor::sleep() {
+    if (session_->trace() != nullptr)
+        session_->trace()->flush();
     if (server_->prepare_sleep()) {
         server_->signals().wait_doorbell();
         ++session_->counters().doorbells;

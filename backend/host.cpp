@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "backend/sys/processors.h"
@@ -36,19 +37,32 @@ int threads_or_all(int threads) {
 // A CPU looks whether to stop at every node; a node may take long.
 constexpr std::chrono::milliseconds kTimeToStop(5000);
 
-// Several times what sleeping and waking costs, which is 50 us and more.
-constexpr std::chrono::microseconds kGuestPolling(500);
-// Longer than an application takes between two tokens, short enough to cost nothing that shows.
-constexpr std::chrono::microseconds kRingPolling(200);
+struct Looking {
+    std::chrono::microseconds
+        guest;                       // several times what sleeping and waking costs, 50 us and more
+    std::chrono::microseconds ring;  // longer than an application takes from one graph to the next
+    std::chrono::microseconds patience;  // while a device computes
+};
+// Token by token; polling takes from the caches and the power of those who compute.
+constexpr Looking kBesideProcessors{std::chrono::microseconds(500), std::chrono::microseconds(200),
+                                    std::chrono::microseconds(200)};
+// Also from one part of a prompt to the next, which an application prepares on a processor while
+// the GPU idles. Who waits for a GPU polls, too, in the driver.
+constexpr Looking kBesideGpus{std::chrono::microseconds(1000), std::chrono::microseconds(2000),
+                              std::chrono::seconds(1)};
 
 // Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on
 // fewer processors than there are.
-bool can_poll(int threads, const std::vector<protocol::DeviceInfo>& devices) {
+std::optional<Looking> looking_beside(const std::vector<protocol::DeviceInfo>& devices,
+                                      int threads) {
     const bool computes_here =
         std::any_of(devices.begin(), devices.end(), [](const protocol::DeviceInfo& device) {
             return device.type == protocol::DeviceType::kCpu;
         });
-    return usable_processors() > (computes_here ? static_cast<unsigned>(threads) : 1U);
+    const unsigned busy = computes_here ? static_cast<unsigned>(threads) : 1;
+    if (usable_processors() <= busy)
+        return std::nullopt;
+    return computes_here ? kBesideProcessors : kBesideGpus;
 }
 
 // Bytes that all contexts together may hold. Each buffer is compared with its own device as well.
@@ -78,9 +92,10 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options, wire::Log& log) 
     host->watchdog_ = std::make_unique<Watchdog>(host->options_.limits.graph_time, kTimeToStop,
                                                  host->options_.hung);
     host->options_.threads = threads_or_all(host->options_.threads);
-    if (can_poll(host->options_.threads, host->devices())) {
-        host->guest_polling_ = kGuestPolling;
-        host->polling_.longest = kRingPolling;
+    if (const auto looking = looking_beside(host->devices(), host->options_.threads)) {
+        host->guest_polling_ = looking->guest;
+        host->polling_.longest = looking->ring;
+        host->polling_.patience = looking->patience;
     }
     return host;
 }

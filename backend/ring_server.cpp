@@ -53,6 +53,21 @@ bool RingServer::serve_all(const StopAsked& stop) {
     }
 }
 
+bool RingServer::tend(const StopAsked& stop) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock)
+        return false;
+    bool served = false;
+    while (ring_.has_requests() && !session_->failed() && stop() != Stop::kNow) {
+        served = true;
+        if (serve_next(stop) == Served::kFailed)
+            return true;
+    }
+    if (completed_ < served_ && ring_.is_wanted(completed_ + 1))
+        settle();
+    return served;
+}
+
 Result<void> RingServer::serve_until(uint64_t sequence, const StopAsked& stop) {
     if (progress_->reached(sequence))
         return {};

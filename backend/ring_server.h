@@ -36,6 +36,9 @@ class RingServer {
 
     // Serves what the ring holds. False when the context has failed or it must stop now.
     bool serve_all(const StopAsked& stop);
+    // Serves what the ring holds and leaves a device to it, unless the guest waits; does nothing
+    // where somebody else serves. True when the ring held something.
+    bool tend(const StopAsked& stop);
     // Serves until `sequence` is done. Fault::kPeer when the ring does not hold it, kLost when the
     // context fails or must stop.
     Result<void> serve_until(uint64_t sequence, const StopAsked& stop);

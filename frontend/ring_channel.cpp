@@ -227,7 +227,9 @@ Result<void> RingChannel::wait(uint64_t sequence) {
         services_.polling_microseconds.load(std::memory_order_relaxed));
     if (longest.count() != 0) {
         if (last_wait_ > longest)
-            TRY(doze(sequence, last_wait_ * 9 / 10 - longest / 2));
+            TRY(doze(sequence, last_wait_ -
+                                   std::min<Clock::duration>(last_wait_ / 10, longest / 4) -
+                                   longest / 2));
         if (poll(sequence, longest))
             return {};
     }

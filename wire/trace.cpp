@@ -10,6 +10,9 @@ namespace virtgpu::wire {
 
 namespace {
 
+constexpr size_t kKeptBack = size_t{256} << 10;
+constexpr std::chrono::milliseconds kLongest(50);
+
 double microseconds(std::chrono::nanoseconds time) {
     return std::chrono::duration<double, std::micro>(time).count();
 }
@@ -22,8 +25,7 @@ Result<std::unique_ptr<Trace>> Trace::create(const std::string& folder, std::str
     if (file == nullptr)
         return system_failure(errno,
                               wire::format("a trace in {}: is it a folder of yours?", folder));
-    // Workers end without closing their files.
-    static_cast<void>(std::setvbuf(file, nullptr, _IOLBF, BUFSIZ));
+    static_cast<void>(std::setvbuf(file, nullptr, _IOFBF, kKeptBack));
     // The array's end may be missing: the format's readers expect that.
     print(file, "[\n");
     return std::unique_ptr<Trace>(new Trace(file));
@@ -39,6 +41,15 @@ void Trace::add(std::string_view event, uint32_t context, uint32_t track, uint64
         sequence);
     const std::lock_guard lock(mutex_);
     print_text(file_.get(), line);
+    if (end - flushed_ < kLongest)
+        return;
+    std::fflush(file_.get());
+    flushed_ = end;
+}
+
+void Trace::flush() {
+    const std::lock_guard lock(mutex_);
+    std::fflush(file_.get());
 }
 
 }  // namespace virtgpu::wire

@@ -15,7 +15,8 @@
 namespace virtgpu::wire {
 
 // One process' part of it: FOLDER/NAME-PROCESS.json, a line per event, so that a process that is
-// killed leaves a readable file. tools/trace puts the parts together. Thread safe.
+// killed leaves a readable file. What is written is kept back for a moment, because a system call
+// per event would show among them. tools/trace puts the parts together. Thread safe.
 class Trace {
  public:
     using Clock = std::chrono::steady_clock;
@@ -30,6 +31,8 @@ class Trace {
     // `track` groups events: the ring that they belong to.
     void add(std::string_view event, uint32_t context, uint32_t track, uint64_t sequence,
              Clock::time_point begin, Clock::time_point end);
+    // Writes what was kept back: before a thread sleeps.
+    void flush();
 
  private:
     struct Closer {
@@ -41,6 +44,7 @@ class Trace {
     std::mutex mutex_;
     std::unique_ptr<std::FILE, Closer> file_;
     std::chrono::nanoseconds shift_{0};
+    Clock::time_point flushed_{};
 };
 
 // An event that lasts as long as the object. Does nothing without a trace.

@@ -13,11 +13,13 @@ class Settings:
     threads: int  # of every contender, where a processor is to spare
     backend: str = "cpu"  # the host's
     rounds: int = 5
+    repetitions: int = 1  # of each test of tokens per second within one program, which says their mean
     prompt: tuple = (512,)  # tokens of the prompt tests, pp
     generate: int = 128  # tokens of the generation test, tg
     tokens: int = 0  # of the endurance test; 0 leaves it out
     idle_seconds: float = 5
     models: tuple = ()  # GGUF files for tokens per second; none: the demo model and random ones
+    contenders: tuple = ()  # of tokens per second; none: all
     variants: tuple = ()  # of tokens per second; none: all
     quick: bool = False  # only to see that everything works
 

@@ -62,6 +62,8 @@ def _measure_model(settings, variant, model):
     with contenders.everybody(threads, logs, variant.repack, settings.backend) as everybody:
         for number in range(1, settings.rounds + 1):
             for contender in everybody:
+                if settings.contenders and contender.name not in settings.contenders:
+                    continue
                 print(f"{model.name} ({variant.name}), round {number} of {settings.rounds}: {contender.name}",
                       file=sys.stderr)
                 finished = _run(contender, model, threads, settings)
@@ -74,7 +76,8 @@ def _measure_model(settings, variant, model):
 def _run(contender, model, threads, settings):
     """One run; none of the speeds where a peer of ours cannot compute the model at all."""
     try:
-        return llama_bench.run(contender, model, threads, settings.prompt, settings.generate)
+        return llama_bench.run(contender, model, threads, settings.prompt, settings.generate,
+                               ("-r", str(settings.repetitions)))
     except RuntimeError as error:
         if contender.name != contenders.PEER:
             raise
