@@ -200,7 +200,7 @@ TEST_F(RendererTest, AContextThatBrokeTheProtocolIsClosedAlone) {
 
 TEST_F(RendererTest, UnknownForwardsAreAnsweredAsUpstreamDoes) {
     start("echo");
-    EXPECT_EQ(call(forward(static_cast<protocol::ApirForward>(7), kReplies)), 10U);
+    EXPECT_EQ(call(forward(static_cast<protocol::ApirForward>(23), kReplies)), 10U);
     EXPECT_EQ(context_->state(), ContextState::kAlive);
 }
 
