@@ -37,6 +37,11 @@ void Renderer::destroy_all_contexts() {
     contexts_.clear();
 }
 
+void Renderer::wake_waiters() {
+    for (auto& [id, context] : contexts_)
+        context.wake_waiters();
+}
+
 Context* Renderer::find(uint32_t id) {
     const auto found = contexts_.find(id);
     return found == contexts_.end() ? nullptr : &found->second;

@@ -18,9 +18,17 @@ class Renderer : private WorkerListener {
     // Completes what waits for it. False when there is none.
     bool destroy_context(uint32_t id);
     void destroy_all_contexts();
+    // Whoever waits for a ring is woken for nothing.
+    void wake_waiters();
     // Nothing when there is none; valid until it is destroyed.
     Context* find(uint32_t id);
 
+    // Until resume_worker() the worker leaves the guest's memory alone.
+    void pause_worker() { worker_.pause(); }
+    void resume_worker() { worker_.resume(); }
+    // After this nobody has memory of the guest's. That costs a worker that still had some its
+    // life.
+    void take_back_guest_memory() { worker_.take_back_guest_memory(); }
     // Asks the worker to say in the log what its contexts did so far.
     void log_counters() { worker_.log_counters(); }
     // Asks the worker to finish what it has, and starts no other.

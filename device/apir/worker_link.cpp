@@ -20,6 +20,10 @@ constexpr int kControlDescriptor = 3;
 constexpr std::chrono::milliseconds kAtOnce(0);
 constexpr std::chrono::milliseconds kRetryInterval(10);
 constexpr int kMaxRetries = 500;
+// A process that does not stop within this time is ended. One that is killed may take a moment to
+// give back the memory of its devices.
+constexpr std::chrono::milliseconds kStopTimeout(1000);
+constexpr std::chrono::milliseconds kEndTimeout(5000);
 
 }  // namespace
 
@@ -145,7 +149,7 @@ void WorkerLink::process_ended() {
     const auto end = process_.wait(kAtOnce);
     if (!end)
         return;
-    const bool expected = draining_ && end->signal == 0 && end->exit_code == 0;
+    const bool expected = ended_by_us_ || (draining_ && end->signal == 0 && end->exit_code == 0);
     const auto message = wire::format("worker {} {}", process_.pid(), end->describe());
     log_.write(expected ? wire::LogLevel::kInfo : wire::LogLevel::kError, message);
 }
@@ -174,8 +178,32 @@ void WorkerLink::give_up(const std::string& why) {
     on_gone_();
 }
 
+void WorkerLink::pause() {
+    if (gone_ || paused_)
+        return;
+    process_.send_signal(SIGSTOP);
+    paused_ = process_.wait_until_stopped(kStopTimeout);
+    if (!paused_)
+        end("it does not stop when the VM does");
+}
+
+void WorkerLink::resume() {
+    if (std::exchange(paused_, false))
+        process_.send_signal(SIGCONT);
+}
+
+void WorkerLink::end(const char* why) {
+    log_.info("worker {} is ended: {}", process_.pid(), why);
+    ended_by_us_ = true;
+    process_.send_signal(SIGKILL);
+    if (!process_.wait(kEndTimeout))
+        log_.error("worker {} does not end", process_.pid());
+    notice_end();
+}
+
 void WorkerLink::drain() {
     draining_ = true;
+    resume();
     wire::Writer writer;
     writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
     send(writer.bytes(), {});
