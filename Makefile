@@ -5,11 +5,11 @@ JOBS      := $(shell nproc)
 # What `make bench` writes; one from another machine will do as well.
 RESULTS   := $(BUILD)/benchmark/benchmark.json
 # What the demo needs of the build; the tests are not among it.
-DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
+DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host qemu-without-kvm
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
 SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
-export QEMU
+export QEMU GUEST_KERNEL
 
 .PHONY: help setup configure build test conformance demo bench bench-plots format lint generate clean
 .DEFAULT_GOAL := help
