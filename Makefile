@@ -11,7 +11,7 @@ SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
 export QEMU GUEST_KERNEL
 
-.PHONY: help setup configure build test conformance demo bench bench-plots format lint generate clean
+.PHONY: help setup configure build test conformance demo interop bench bench-plots format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,10 @@ conformance: ## all of ggml's and llama.cpp's own tests, remotely; ONLY=ops,arch
 demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
 	@tools/demo
+
+interop: configure ## the demo on every QEMU and guest kernel of Debian 12 to forky; ONLY=7.2/6.1,...
+	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
+	@tools/interop/interop $(if $(ONLY),--only $(ONLY))
 
 bench: build ## what remoting costs (BENCH=--help for how to measure parts of it)
 	@tools/benchmark/benchmark $(BENCH)
