@@ -29,7 +29,8 @@ configure: setup
 build: configure ## both sides and the tests
 	@cmake --build $(BUILD) -j $(JOBS)
 
-test: build ## everything, in virtual machines as well
+test: build ## everything, in virtual machines as well, on the oldest QEMU and kernel too
+	@tools/interop/interop --fetch
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 conformance: ## all of ggml's and llama.cpp's own tests, remotely; ONLY=ops,archs,... BACKEND=cpu|vulkan AGAIN=1
