@@ -9,13 +9,13 @@ MINUTES   := 30
 # How long the fuzz targets run, all together: by themselves, and as one of the tests.
 SECONDS   := 600
 # What the demo needs of the build; the tests are not among it.
-DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host
+DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host qemu-without-kvm
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
 SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
-export QEMU
+export QEMU GUEST_KERNEL
 
-.PHONY: help setup configure build sanitized test fuzz conformance hostile soak demo bench bench-plots deb deb-test format lint generate clean
+.PHONY: help setup configure build sanitized test fuzz conformance hostile soak demo interop bench bench-plots deb deb-test format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,7 +41,8 @@ sanitized: setup
 	@cmake --build --preset fuzz -j $(JOBS)
 	@cmake --build --preset tsan -j $(JOBS)
 
-test: build sanitized ## everything, in virtual machines as well, and the fuzz targets for seven minutes
+test: build sanitized ## everything: in virtual machines, on the oldest QEMU and kernel too, and seven minutes of fuzzing
+	@tools/interop/interop --fetch
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 fuzz: sanitized ## the fuzz targets for SECONDS=600; findings and corpus in build/fuzz/out
@@ -65,6 +66,10 @@ soak: build ## MINUTES=30 of mixed load, then once more under valgrind; BUILD=bu
 demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
 	@tools/demo
+
+interop: configure ## the demo on every QEMU and guest kernel of Debian 12 to forky; ONLY=7.2/6.1,...
+	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
+	@tools/interop/interop $(if $(ONLY),--only $(ONLY))
 
 bench: build ## what remoting costs (BENCH=--help for how to measure parts of it)
 	@tools/benchmark/benchmark $(BENCH)

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace virtgpu::device {
@@ -88,6 +89,20 @@ ChildProcess::~ChildProcess() {
 void ChildProcess::send_signal(int signal) const {
     if (!end_)  // after that, the number may belong to somebody else
         ::kill(pid_, signal);
+}
+
+bool ChildProcess::wait_until_stopped(std::chrono::milliseconds timeout) const {
+    constexpr std::chrono::milliseconds kStep(1);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    do {
+        siginfo_t state{};
+        if (::waitid(P_PID, static_cast<id_t>(pid_), &state, WSTOPPED | WNOHANG) != 0)
+            return false;
+        if (state.si_pid == pid_)
+            return true;
+        std::this_thread::sleep_for(kStep);
+    } while (std::chrono::steady_clock::now() < deadline);
+    return false;
 }
 
 std::optional<ProcessEnd> ChildProcess::wait(std::chrono::milliseconds timeout) {

@@ -45,6 +45,8 @@ class ChildProcess {
     // Readable once the process has ended.
     int end_descriptor() const { return handle_.number(); }
     void send_signal(int signal) const;
+    // After SIGSTOP: whether all its threads have stopped within `timeout`.
+    bool wait_until_stopped(std::chrono::milliseconds timeout) const;
     // How it ended, or nothing when it still runs after `timeout` (negative: no limit).
     std::optional<ProcessEnd> wait(std::chrono::milliseconds timeout);
 

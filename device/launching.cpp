@@ -20,6 +20,8 @@ namespace {
 
 constexpr int kControlDescriptor = 3;
 constexpr std::chrono::milliseconds kAtOnce(0);
+// Its threads stop where they are; one in the kernel takes a moment.
+constexpr std::chrono::milliseconds kStopTime(1000);
 
 // Kept until the other end is closed, or what it has not read yet would be lost.
 struct Launched {
@@ -69,9 +71,25 @@ class Launcher {
     // False when the process is nobody's any more: then it is killed.
     static bool take_order(Launched& one) {
         const auto packet = one.handle.receive(kAtOnce);
-        if (packet && *packet && one.process)
-            one.process->send_signal(SIGKILL);
+        if (packet && *packet && one.process && (*packet)->bytes.size() == 1)
+            carry_out(static_cast<ProcessOrder>((*packet)->bytes.front()), *one.process,
+                      one.handle);
         return packet.has_value();
+    }
+
+    static void carry_out(ProcessOrder order, const ChildProcess& process, PacketSocket& handle) {
+        switch (order) {
+            case ProcessOrder::kEnd:
+                return process.send_signal(SIGKILL);
+            case ProcessOrder::kContinue:
+                return process.send_signal(SIGCONT);
+            case ProcessOrder::kStop: {
+                process.send_signal(SIGSTOP);
+                const std::array stopped{std::byte{process.wait_until_stopped(kStopTime)}};
+                static_cast<void>(handle.send(stopped, {}, kAtOnce));
+                return;
+            }
+        }
     }
 
     bool serve_request() {

@@ -23,10 +23,8 @@ inline constexpr size_t kMaxWaitingLoads = 16;
 // FORWARD commands of one context that the worker has not answered. Upstream's frontend waits for
 // each, so it has one per thread.
 inline constexpr size_t kMaxWaitingForwards = 64;
-// Guest memory blobs cost us their page list only.
-inline constexpr size_t kMaxGuestBlobs = 4096;
-// 16 bytes each: 4 GiB of guest blobs when the guest has no huge pages.
-inline constexpr size_t kMaxGuestBlobPages = size_t{1} << 20;
+// Resources in the guest's own memory. Their pieces are counted too: protocol::kMaxPieces.
+inline constexpr size_t kMaxGuestResources = 4096;
 // The longest control command: a guest blob of 1 GiB in single pages.
 inline constexpr size_t kMaxControlBytes = size_t{4} << 20;
 // Waiters on one ring. More than a few are left-overs of guests that gave up waiting; the oldest

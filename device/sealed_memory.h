@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "device/region_memory.h"
 #include "wire/result.h"
 #include "wire/sys/file_descriptor.h"
 
@@ -48,27 +49,26 @@ class SealedFile {
 
 // A part of a sealed file, all of whose pages are there. Lives until the last of its users, the
 // worker included, gives it up.
-class SealedMemory {
+class SealedMemory : public RegionMemory {
  public:
     // `released` is called by the destructor.
     SealedMemory(std::shared_ptr<const SealedFile> sealed_file, uint64_t offset, uint64_t size,
                  std::function<void()> released)
-        : file_(std::move(sealed_file)),
-          offset_(offset),
-          size_(size),
+        : RegionMemory(Owner::kUs, size),
+          file_(std::move(sealed_file)),
+          piece_{file_->number(), offset, size},
           released_(std::move(released)) {}
-    ~SealedMemory() { released_(); }
+    ~SealedMemory() override { released_(); }
     SealedMemory(const SealedMemory&) = delete;
     SealedMemory& operator=(const SealedMemory&) = delete;
 
-    int file() const { return file_->number(); }
-    uint64_t offset() const { return offset_; }  // in the file; a multiple of the page size
-    uint64_t size() const { return size_; }      // bytes, whole pages
+    int file() const { return piece_.file; }
+    uint64_t offset() const { return piece_.offset; }  // in the file; a multiple of the page size
+    std::span<const FilePiece> pieces() const override { return {&piece_, 1}; }
 
  private:
     std::shared_ptr<const SealedFile> file_;
-    uint64_t offset_;
-    uint64_t size_;
+    FilePiece piece_;
     std::function<void()> released_;
 };
 

@@ -100,10 +100,11 @@ Result<void> serve_machine(FileDescriptor socket, apir::WorkerLauncher& launcher
     EventLoop& loop = service->loop();
     apir::Renderer renderer(launcher, renderer_options(apir::Waiter::kFence, options), loop, log);
     const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
-    gpu::Device device(renderer, *channel, log, options.capsets);
+    virtio::GuestMemory memory;
+    gpu::Device device(renderer, *channel, memory, log, options.capsets);
     log.info("a VMM connected");
-    const auto endpoint = TRY(vhost_user::Endpoint::create(std::move(socket), device, *channel,
-                                                           loop, log, [&] { loop.stop(); }));
+    const auto endpoint = TRY(vhost_user::Endpoint::create(
+        std::move(socket), device, memory, *channel, loop, log, [&] { loop.stop(); }));
     return service->run(renderer, log);
 }
 

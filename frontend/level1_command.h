@@ -20,10 +20,16 @@ inline wire::Writer forward_command(protocol::ApirForward id, uint32_t reply_reg
     return level1_command(protocol::ApirType::kForward, static_cast<int32_t>(id), reply_region);
 }
 
+enum class Doorbell : uint32_t {
+    kRing = 0,
+    kWait = 1,  // the command's fence completes with the ring's next signal
+};
+
 // The DOORBELL command for a ring.
-inline wire::Writer doorbell_command(uint32_t ring) {
+inline wire::Writer doorbell_command(uint32_t ring, Doorbell doorbell) {
     wire::Writer writer = forward_command(protocol::ApirForward::kDoorbell, 0);
     writer.number(ring);
+    writer.number(static_cast<uint32_t>(doorbell));
     return writer;
 }
 

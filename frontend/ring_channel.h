@@ -150,6 +150,8 @@ class RingChannel : public CommandStubs {
     std::atomic<uint64_t> sent_ = 0;
     std::atomic<uint64_t> touching_data_ = 0;  // the last request that does
     Clock::duration last_wait_{};
+    // When the host was last asked whether it is there.
+    std::chrono::steady_clock::time_point last_check_;
 };
 
 }  // namespace virtgpu::frontend

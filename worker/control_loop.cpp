@@ -97,6 +97,19 @@ void ControlLoop::handle(const protocol::WorkerAddRegionRequest& request, Contro
                    added.error().message());
 }
 
+void ControlLoop::handle(const protocol::WorkerAddGuestRegionRequest& request,
+                         ControlMessage& message) {
+    const auto context = find(request.context);
+    wire::Result<void> added = wire::fail(wire::Fault::kSystem, "no context or no files for it");
+    if (context && message.files.size() > 2)
+        added = (*context)->regions->add_guests(request.region, message.files[0],
+                                                std::span(message.files).subspan(2),
+                                                std::move(message.files[1]));
+    if (!added)
+        log_.error("context {} region {}: {}", request.context, request.region,
+                   added.error().message());
+}
+
 void ControlLoop::handle(const protocol::WorkerRemoveRegionRequest& request, ControlMessage&) {
     if (const auto context = find(request.context))
         (*context)->regions->remove(request.region);

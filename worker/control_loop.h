@@ -31,6 +31,7 @@ class ControlLoop {
     void handle(const protocol::WorkerOpenContextRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerCloseContextRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerAddRegionRequest& request, ControlMessage& message);
+    void handle(const protocol::WorkerAddGuestRegionRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerRemoveRegionRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerOpenRingRequest& request, ControlMessage& message);
     void handle(const protocol::WorkerCloseRingRequest& request, ControlMessage& message);

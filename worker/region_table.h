@@ -25,6 +25,11 @@ class RegionTable : public backend::Regions {
     // anew.
     wire::Result<void> add(const protocol::WorkerAddRegionRequest& request,
                            const wire::FileDescriptor& file, wire::FileDescriptor loan);
+    // A region in the guest's memory: the VMM could truncate its files, but harms nobody else then,
+    // because a worker has one VM only.
+    wire::Result<void> add_guests(uint32_t number, const wire::FileDescriptor& piece_list,
+                                  std::span<const wire::FileDescriptor> files,
+                                  wire::FileDescriptor loan);
     void remove(uint32_t number);
 
     // For executors. Waits a little: what a ring says may overtake the device process' message.
@@ -33,6 +38,9 @@ class RegionTable : public backend::Regions {
     wire::Result<std::shared_ptr<wire::Region>> find_now(uint32_t number) const;
 
  private:
+    wire::Result<void> keep(uint32_t number, std::shared_ptr<wire::Region> mapped,
+                            wire::FileDescriptor loan);
+
     const std::shared_ptr<backend::RegionPinning> pinning_;
     mutable std::mutex mutex_;
     mutable std::condition_variable added_;

@@ -51,6 +51,11 @@ Result<Header> read_header(std::span<const std::byte> command, int32_t first_typ
     return header;
 }
 
+bool waits_for_ring(const wire::ApirCommand& command) {
+    const auto* doorbell = std::get_if<protocol::ApirDoorbellRequest>(&command);
+    return doorbell != nullptr && doorbell->wait != 0;
+}
+
 }  // namespace
 
 Context::Context(uint32_t id, uint32_t worker_number, std::string name, int32_t first_type,
@@ -76,7 +81,7 @@ void Context::tell_worker_to_close() {
                               protocol::WorkerCloseContextRequest{worker_number_});
 }
 
-void Context::attach(uint32_t region, device::SharedMemory memory) {
+void Context::attach(uint32_t region, device::AnyMemory memory) {
     const auto [place, added] = regions_.emplace(region, std::move(memory));
     if (added && phase_ != Phase::kNew && alive())
         announce(region, place->second);
@@ -88,11 +93,16 @@ void Context::detach(uint32_t region) {
                               protocol::WorkerRemoveRegionRequest{worker_number_, region});
 }
 
-void Context::announce(uint32_t region, const device::SharedMemory& memory) {
+void Context::announce(uint32_t region, const device::AnyMemory& memory) {
     services_.worker.lend(worker_number_, region, memory);
 }
 
-void Context::submit(std::span<const std::byte> command, Done done) {
+void Context::wake_waiters() {
+    for (auto& [number, slot] : rings_)
+        slot.ring->wake_waiters();
+}
+
+void Context::submit(std::span<const std::byte> command, Done done, FenceLine line) {
     const auto header = read_header(command, first_type_);
     if (!header) {
         on_failed(header.error().message());
@@ -100,13 +110,18 @@ void Context::submit(std::span<const std::byte> command, Done done) {
             done();
         return;
     }
-    Call call{header->reply_region, std::move(done)};
     const auto flags = static_cast<uint32_t>(header->flags);
     if (header->type == static_cast<int32_t>(protocol::ApirType::kForward) &&
         protocol::is_forward_command(flags))
-        return forward(flags, command.subspan(Header::kSize), std::move(call));
+        return forward(flags, command.subspan(Header::kSize),
+                       {header->reply_region, std::move(done)});
     const auto decoded =
         wire::decode_apir_command(header->type, header->flags, command.subspan(Header::kSize));
+    if (line == FenceLine::kShared && done && !(decoded && waits_for_ring(*decoded))) {
+        submit(command, {});
+        return done();
+    }
+    Call call{header->reply_region, std::move(done)};
     if (decoded)
         return std::visit([&](const auto& request) { execute(request, std::move(call)); },
                           *decoded);
@@ -224,7 +239,7 @@ void Context::execute(const protocol::ApirDoorbellRequest& request, Call call) {
     const auto slot = rings_.find(request.ring);
     if (slot != rings_.end()) {
         slot->second.ring->ring_doorbell();
-        if (call.done && services_.waiter == Waiter::kFence)
+        if (call.done && request.wait != 0 && services_.waiter == Waiter::kFence)
             return slot->second.ring->wait(std::move(call.done));
     }
     if (call.done)

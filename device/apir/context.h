@@ -12,7 +12,7 @@
 #include "device/apir/ring.h"
 #include "device/apir/worker_supply.h"
 #include "device/limits.h"
-#include "device/sealed_memory.h"
+#include "device/region_memory.h"
 
 namespace virtgpu::apir {
 
@@ -26,6 +26,12 @@ struct ContextServices {
     size_t& rings_open;
     // Bytes of the largest region that can still be made.
     std::function<uint64_t()> room;
+};
+
+// The time line of a command's fence.
+enum class FenceLine {
+    kOwn,     // the ring's
+    kShared,  // of all processes in the guest: only waiting for a ring may take time there
 };
 
 class Context {
@@ -43,12 +49,15 @@ class Context {
     uint32_t worker_number() const { return worker_number_; }
     protocol::ContextState state() const { return state_; }
 
-    void attach(uint32_t region, device::SharedMemory memory);
+    void attach(uint32_t region, device::AnyMemory memory);
     void detach(uint32_t region);
 
     // Carries out one level 1 command. `done` (may be empty) is called once, when the command is
-    // complete: for DOORBELL when the ring is signaled next. Errors go to the log and to the guest.
-    void submit(std::span<const std::byte> command, Done done);
+    // complete: for DOORBELL with `wait` when the ring is signaled next. Errors go to the log and
+    // to the guest.
+    void submit(std::span<const std::byte> command, Done done, FenceLine line = FenceLine::kOwn);
+    // Whoever waits for a ring of this context is woken for nothing.
+    void wake_waiters();
     // Nothing unless the ring is open.
     Ring* open_ring(uint32_t number);
 
@@ -92,7 +101,7 @@ class Context {
     bool may_open(const protocol::ApirOpenRingRequest& request) const;
     void close_ring(uint32_t number);
     void tell_worker_to_close();
-    void announce(uint32_t region, const device::SharedMemory& memory);
+    void announce(uint32_t region, const device::AnyMemory& memory);
     void finish(const Call& call, uint32_t code, std::span<const std::byte> payload = {});
     template <typename Reply>
     void finish_forward(const Call& call, const Reply& reply);
@@ -107,7 +116,7 @@ class Context {
     protocol::ContextState state_ = protocol::ContextState::kAlive;
     Phase phase_ = Phase::kNew;
     std::vector<Call> loads_;  // LOADLIBRARY commands that wait for the worker
-    std::map<uint32_t, device::SharedMemory> regions_;
+    std::map<uint32_t, device::AnyMemory> regions_;
     std::map<uint32_t, RingSlot> rings_;
     std::map<uint32_t, Forward> forwards_;
     uint32_t next_forward_ = 0;

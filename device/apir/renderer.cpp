@@ -60,9 +60,29 @@ void Renderer::destroy_all_contexts() {
         destroy_context(contexts_.begin()->first);
 }
 
+void Renderer::wake_waiters() {
+    for (auto& [id, member] : contexts_)
+        member.context.wake_waiters();
+}
+
 Context* Renderer::find(uint32_t id) {
     const auto found = contexts_.find(id);
     return found == contexts_.end() ? nullptr : &found->second.context;
+}
+
+void Renderer::pause_workers() {
+    for (WorkerGroup& group : groups_)
+        group.pause();
+}
+
+void Renderer::resume_workers() {
+    for (WorkerGroup& group : groups_)
+        group.resume();
+}
+
+void Renderer::take_back_guest_memory() {
+    for (WorkerGroup& group : groups_)
+        group.take_back_guest_memory();
 }
 
 void Renderer::log_counters() {

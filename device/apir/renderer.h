@@ -28,12 +28,20 @@ class Renderer {
     // Completes what waits for it. False when there is none.
     bool destroy_context(uint32_t id);
     void destroy_all_contexts();
+    // Whoever waits for a ring is woken for nothing.
+    void wake_waiters();
     // Nothing when there is none; valid until it is destroyed.
     Context* find(uint32_t id);
 
     // How many bytes the largest region has that the tenant can still make.
     void set_room(std::function<uint64_t()> room) { room_ = std::move(room); }
 
+    // Until resume_workers() the workers leave the guest's memory alone.
+    void pause_workers();
+    void resume_workers();
+    // After this nobody has memory of the guest's. That costs workers that still had some their
+    // lives.
+    void take_back_guest_memory();
     // Asks the workers to say in the log what their contexts did so far.
     void log_counters();
     // Asks the workers to finish what they have, and starts no others.

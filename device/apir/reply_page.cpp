@@ -11,13 +11,14 @@ namespace virtgpu::apir {
 using wire::Fault;
 using wire::Result;
 
-Result<void> write_reply(const device::SealedMemory& region, uint32_t code,
+Result<void> write_reply(const device::RegionMemory& region, uint32_t code,
                          std::span<const std::byte> payload) {
     const size_t size = sizeof(uint32_t) + payload.size();
-    if (size > region.size())
-        return fail(Fault::kPeer, "a reply of {} bytes for a region of {}", size, region.size());
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, region.file(),
-                          static_cast<off_t>(region.offset()));
+    const device::FilePiece& piece = region.pieces().front();
+    if (size > piece.size)
+        return fail(Fault::kPeer, "a reply of {} bytes for a region of {}", size, piece.size);
+    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, piece.file,
+                          static_cast<off_t>(piece.offset));
     if (memory == MAP_FAILED)
         return wire::system_failure(errno, "mapping a reply region");
     auto* bytes = static_cast<std::byte*>(memory);

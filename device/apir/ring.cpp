@@ -39,6 +39,10 @@ void Ring::signaled() {
     if (!completion_.take())
         return;
     signaled_ = waiters_.empty();
+    wake_waiters();
+}
+
+void Ring::wake_waiters() {
     for (const Done& done : std::exchange(waiters_, {}))
         done();
 }
@@ -48,8 +52,7 @@ void Ring::abandon() {
     watch_.reset();
     if (!handed_out_)
         completion_.signal();
-    for (const Done& done : std::exchange(waiters_, {}))
-        done();
+    wake_waiters();
 }
 
 }  // namespace virtgpu::apir

@@ -37,6 +37,8 @@ class Ring {
     // `done` is called when the executor signals next; at once when it has since the last wait. May
     // be called early: guests look at the ring themselves.
     void wait(Done done);
+    // Wakes every waiter for nothing.
+    void wake_waiters();
     // Nobody will signal any more: wakes every waiter, now and from now on. A client that has the
     // eventfds learns of it by PING.
     void abandon();

@@ -19,6 +19,10 @@ class WorkerGroup : private WorkerListener {
     void add(Context& context) { contexts_.emplace(context.worker_number(), &context); }
     void remove(const Context& context) { contexts_.erase(context.worker_number()); }
 
+    // What Renderer says of all groups.
+    void pause() { worker_.pause(); }
+    void resume() { worker_.resume(); }
+    void take_back_guest_memory() { worker_.take_back_guest_memory(); }
     void log_counters() { worker_.log_counters(); }
     // Asks the worker to finish what it has, and starts no other.
     void drain() { worker_.drain(); }

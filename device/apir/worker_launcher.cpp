@@ -24,6 +24,8 @@ namespace {
 // Forking takes a millisecond; a machine that is out of memory takes longer.
 constexpr std::chrono::milliseconds kAnswerTime(10000);
 constexpr std::chrono::milliseconds kAtOnce(0);
+// More than the launcher gives a process to stop.
+constexpr std::chrono::milliseconds kStopTime(2000);
 
 void become_launcher(pid_t parent) {
     // Not seen by the parent's death between fork and prctl: hence the check.
@@ -38,29 +40,53 @@ void become_launcher(pid_t parent) {
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
 }
 
+// Without a launcher there is no worker either.
+device::ProcessEnd end_in(const Result<std::optional<wire::Packet>>& packet) {
+    if (packet && *packet) {
+        wire::Reader reader((*packet)->bytes);
+        const auto exit_code = reader.number<int32_t>();
+        const auto signal = reader.number<int32_t>();
+        if (exit_code && signal)
+            return {*exit_code, *signal};
+    }
+    return {0, SIGKILL};
+}
+
 }  // namespace
 
+// Whoever does not take this is gone.
+void WorkerProcess::order(device::ProcessOrder order) {
+    const std::array bytes{static_cast<std::byte>(order)};
+    static_cast<void>(handle_.send(bytes, {}, kAtOnce));
+}
+
 void WorkerProcess::kill() {
-    // Whoever does not take this is gone.
-    const std::array<std::byte, 1> anything{};
-    static_cast<void>(handle_.send(anything, {}, kAtOnce));
+    order(device::ProcessOrder::kEnd);
+}
+
+bool WorkerProcess::stop() {
+    order(device::ProcessOrder::kStop);
+    const auto packet = handle_.receive(kStopTime);
+    if (packet && *packet && (*packet)->bytes.size() == 1)
+        return (*packet)->bytes.front() != std::byte{0};
+    if (!packet || *packet)
+        end_ = end_in(packet);
+    return false;
+}
+
+void WorkerProcess::resume() {
+    order(device::ProcessOrder::kContinue);
 }
 
 std::optional<device::ProcessEnd> WorkerProcess::wait(std::chrono::milliseconds timeout) {
-    if (end_)
-        return end_;
-    const auto packet = handle_.receive(timeout);
-    if (packet && !*packet)
-        return std::nullopt;
-    // Without a launcher there is no worker either.
-    end_ = device::ProcessEnd{0, SIGKILL};
-    if (!packet)
-        return end_;
-    wire::Reader reader((*packet)->bytes);
-    const auto exit_code = reader.number<int32_t>();
-    const auto signal = reader.number<int32_t>();
-    if (exit_code && signal)
-        end_ = device::ProcessEnd{*exit_code, *signal};
+    while (!end_) {
+        const auto packet = handle_.receive(timeout);
+        if (packet && !*packet)
+            return std::nullopt;
+        // An order that took longer than we waited may be answered first.
+        if (!packet || (*packet)->bytes.size() != 1)
+            end_ = end_in(packet);
+    }
     return end_;
 }
 

@@ -9,6 +9,7 @@
 
 #include "device/apir/worker_options.h"
 #include "device/child_process.h"
+#include "device/launching.h"
 #include "wire/sys/packet_socket.h"
 
 namespace virtgpu::apir {
@@ -22,10 +23,15 @@ class WorkerProcess {
     // Readable once the process has ended.
     int end_descriptor() const { return handle_.number(); }
     void kill();
+    // Whether all its threads have stopped. Takes a second at most.
+    bool stop();
+    void resume();
     // How it ended, or nothing when it still runs after `timeout`.
     std::optional<device::ProcessEnd> wait(std::chrono::milliseconds timeout);
 
  private:
+    void order(device::ProcessOrder order);
+
     pid_t pid_;
     wire::PacketSocket handle_;
     std::optional<device::ProcessEnd> end_;

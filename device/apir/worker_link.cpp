@@ -17,6 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds kAtOnce(0);
 constexpr std::chrono::milliseconds kRetryInterval(10);
 constexpr int kMaxRetries = 500;
+// A process that is killed may take a moment to give back the memory of its devices.
+constexpr std::chrono::milliseconds kEndTimeout(5000);
 
 }  // namespace
 
@@ -140,7 +142,7 @@ void WorkerLink::process_ended() {
     const auto end = process_.wait(kAtOnce);
     if (!end)
         return;
-    const bool expected = draining_ && end->signal == 0 && end->exit_code == 0;
+    const bool expected = ended_by_us_ || (draining_ && end->signal == 0 && end->exit_code == 0);
     const auto message = wire::format("worker {} {}", process_.pid(), end->describe());
     log_.write(expected ? wire::LogLevel::kInfo : wire::LogLevel::kError, message);
 }
@@ -169,8 +171,31 @@ void WorkerLink::give_up(const std::string& why) {
     on_gone_();
 }
 
+void WorkerLink::pause() {
+    if (gone_ || paused_)
+        return;
+    paused_ = process_.stop();
+    if (!paused_)
+        end("it does not stop when the VM does");
+}
+
+void WorkerLink::resume() {
+    if (std::exchange(paused_, false))
+        process_.resume();
+}
+
+void WorkerLink::end(const char* why) {
+    log_.info("worker {} is ended: {}", process_.pid(), why);
+    ended_by_us_ = true;
+    process_.kill();
+    if (!process_.wait(kEndTimeout))
+        log_.error("worker {} does not end", process_.pid());
+    notice_end();
+}
+
 void WorkerLink::drain() {
     draining_ = true;
+    resume();
     wire::Writer writer;
     writer.number(static_cast<uint32_t>(protocol::WorkerMessage::kDrain));
     send(writer.bytes(), {});

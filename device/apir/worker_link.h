@@ -42,6 +42,11 @@ class WorkerLink {
     // Notices an end that the event loop has not come to yet. Then calls on_gone, after on_message
     // for what the worker still said.
     void notice_end();
+    // Stops all that the process does, at once; ends it when it cannot be stopped.
+    void pause();
+    void resume();
+    // Ends the process and waits until it has. Then calls on_gone.
+    void end(const char* why);
     // Asks the worker to finish what it has and to exit.
     void drain();
     bool ended() const { return ended_; }
@@ -73,6 +78,8 @@ class WorkerLink {
     OnGone on_gone_;
     std::deque<Outgoing> queue_;
     bool draining_ = false;
+    bool paused_ = false;
+    bool ended_by_us_ = false;
     bool gone_ = false;
     bool ended_ = false;
     device::Watch socket_watch_;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "device/apir/worker_link.h"
-#include "device/sealed_memory.h"
+#include "device/region_memory.h"
 
 namespace virtgpu::apir {
 
@@ -37,7 +37,12 @@ class WorkerSupply {
             link_->send(writer.bytes(), files);
     }
     // Tells the worker of a region, which we keep for as long as it has it mapped.
-    void lend(uint32_t context, uint32_t region, const device::SharedMemory& memory);
+    void lend(uint32_t context, uint32_t region, const device::AnyMemory& memory);
+    // A worker that has memory of the guest's does nothing until resume().
+    void pause();
+    void resume();
+    // After this no worker has memory of the guest's. One that still had some is ended.
+    void take_back_guest_memory();
     // Asks the worker to say in the log what its contexts did so far.
     void log_counters();
     // Asks the worker to finish what it has. No other is started from now on.
@@ -49,13 +54,19 @@ class WorkerSupply {
     // Ends when the worker closes the pipe's other end, which it does after unmapping the region,
     // and the kernel when it dies.
     struct Loan {
-        device::SharedMemory memory;
+        device::AnyMemory memory;
+        size_t guest_pieces = 0;
         wire::FileDescriptor pipe;
         device::Watch watch;
     };
 
     void lost();
-    Result<wire::FileDescriptor> open_loan(const device::SharedMemory& memory);
+    bool lends_guest_memory() const { return guest_pieces_lent_ != 0; }
+    Result<wire::FileDescriptor> open_loan(const device::AnyMemory& memory);
+    void end_loan(uint64_t number);
+    void lend_ours(uint32_t context, uint32_t region, const device::FilePiece& piece, int loan);
+    Result<void> lend_guests(uint32_t context, uint32_t region,
+                             std::span<const device::FilePiece> pieces, int loan);
 
     WorkerLauncher& launcher_;
     EventLoop& loop_;
@@ -64,6 +75,7 @@ class WorkerSupply {
     bool draining_ = false;
     uint64_t next_loan_ = 0;
     std::map<uint64_t, Loan> loans_;
+    size_t guest_pieces_lent_ = 0;
     std::unique_ptr<WorkerLink> link_;
     // Lost workers whose processes have yet to end.
     std::vector<std::unique_ptr<WorkerLink>> ending_;

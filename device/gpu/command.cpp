@@ -47,6 +47,26 @@ Result<Command> decode_context_create(Reader& reader) {
     return command;
 }
 
+Result<std::vector<PageRun>> decode_pages(Reader& reader, uint32_t entries) {
+    if (entries > device::kMaxControlBytes / kPageRunBytes)
+        return fail(Fault::kPeer, "a resource of {} page runs", entries);
+    Reader runs(TRY(reader.take(size_t{entries} * kPageRunBytes)));
+    std::vector<PageRun> pages(entries);
+    for (PageRun& run : pages) {
+        run.address = TRY(runs.number<uint64_t>());
+        run.size = TRY(runs.number<uint32_t>());
+        TRY(runs.number<uint32_t>());  // padding
+    }
+    return pages;
+}
+
+Result<Command> decode_attach_backing(Reader& reader) {
+    AttachBacking command;
+    command.resource = TRY(reader.number<uint32_t>());
+    command.pages = TRY(decode_pages(reader, TRY(reader.number<uint32_t>())));
+    return command;
+}
+
 Result<Command> decode_create_blob(Reader& reader) {
     ResourceCreateBlob command;
     command.resource = TRY(reader.number<uint32_t>());
@@ -55,15 +75,7 @@ Result<Command> decode_create_blob(Reader& reader) {
     const auto entries = TRY(reader.number<uint32_t>());
     command.blob_id = TRY(reader.number<uint64_t>());
     command.size = TRY(reader.number<uint64_t>());
-    if (entries > device::kMaxControlBytes / kPageRunBytes)
-        return fail(Fault::kPeer, "a blob of {} page runs", entries);
-    Reader runs(TRY(reader.take(size_t{entries} * kPageRunBytes)));
-    command.pages.resize(entries);
-    for (PageRun& run : command.pages) {
-        run.address = TRY(runs.number<uint64_t>());
-        run.size = TRY(runs.number<uint32_t>());
-        TRY(runs.number<uint32_t>());  // padding
-    }
+    command.pages = TRY(decode_pages(reader, entries));
     return command;
 }
 
@@ -113,6 +125,12 @@ Result<Command> decode_command(const Header& header, std::span<const std::byte> 
             return decode_resource<ContextAttachResource>(reader);
         case CommandType::kContextDetachResource:
             return decode_resource<ContextDetachResource>(reader);
+        case CommandType::kResourceCreate3d:
+            return decode_resource<ResourceCreate3d>(reader);
+        case CommandType::kAttachBacking:
+            return decode_attach_backing(reader);
+        case CommandType::kDetachBacking:
+            return decode_resource<DetachBacking>(reader);
         case CommandType::kResourceCreateBlob:
             return decode_create_blob(reader);
         case CommandType::kResourceUnref:

@@ -49,6 +49,17 @@ struct PageRun {
     uint64_t address = 0;  // in guest memory
     uint32_t size = 0;
 };
+// Without blobs: a texture to the driver, and a piece of guest memory to us once its pages come.
+struct ResourceCreate3d {
+    uint32_t resource = 0;
+};
+struct AttachBacking {
+    uint32_t resource = 0;
+    std::vector<PageRun> pages;
+};
+struct DetachBacking {
+    uint32_t resource = 0;
+};
 struct ResourceCreateBlob {
     uint32_t resource = 0;
     uint32_t memory = 0;  // BlobMemory, unchecked
@@ -75,10 +86,10 @@ struct UnknownCommand {
     uint32_t type = 0;
 };
 
-using Command =
-    std::variant<GetDisplayInfo, GetCapsetInfo, GetCapset, ContextCreate, ContextDestroy,
-                 ContextAttachResource, ContextDetachResource, ResourceCreateBlob, ResourceUnref,
-                 MapBlob, UnmapBlob, Submit3d, UnknownCommand>;
+using Command = std::variant<GetDisplayInfo, GetCapsetInfo, GetCapset, ContextCreate,
+                             ContextDestroy, ContextAttachResource, ContextDetachResource,
+                             ResourceCreate3d, AttachBacking, DetachBacking, ResourceCreateBlob,
+                             ResourceUnref, MapBlob, UnmapBlob, Submit3d, UnknownCommand>;
 
 // Both read a private copy of the guest's bytes. Every failure is Fault::kPeer.
 wire::Result<Header> decode_header(std::span<const std::byte> bytes);

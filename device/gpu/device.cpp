@@ -18,11 +18,13 @@ ResponseType response_to(Fault fault) {
 
 }  // namespace
 
-Device::Device(apir::Renderer& renderer, Window& window, wire::Log& log, CapsetOptions capsets)
+Device::Device(apir::Renderer& renderer, Window& window, const virtio::GuestMemory& memory,
+               wire::Log& log, CapsetOptions capsets)
     : renderer_(renderer),
       log_(log),
       capsets_{protocol::kCapsetApir},
       memory_(window),
+      guest_regions_(memory),
       resources_(window.size(), renderer.limits().regions) {
     if (capsets == CapsetOptions::kApirAndVenus)
         capsets_.push_back(protocol::kCapsetVenus);
@@ -41,6 +43,7 @@ void Device::reset() {
     lifetime_ = std::make_shared<int>(0);
     timelines_.clear();
     renderer_.destroy_all_contexts();
+    renderer_.take_back_guest_memory();
     memory_.reset();
     resources_.clear();
 }
@@ -69,9 +72,18 @@ Device::Reply Device::make_reply(const Header& header, const Respond& respond) {
     const auto ticket = timelines_.enter(timeline);
     return [this, header, respond, lifetime, ticket](const Response& response) {
         if (!lifetime.expired())
-            timelines_.complete(
-                ticket, [respond, bytes = encode_response(header, response)] { respond(bytes); });
+            complete(ticket,
+                     [respond, bytes = encode_response(header, response)] { respond(bytes); });
     };
+}
+
+// On the time line that all processes of the guest share, nobody may wait behind those who wait for
+// a ring: they are woken early, and wait anew behind us.
+void Device::complete(const FenceTimelines::Ticket& ticket, FenceTimelines::Release release) {
+    using Outcome = FenceTimelines::Outcome;
+    const Outcome outcome = timelines_.complete(ticket, std::move(release));
+    if (outcome == Outcome::kBehindOthers && !ticket.timeline.has_ring)
+        renderer_.wake_waiters();
 }
 
 void Device::refuse(const Reply& reply, ResponseType type, std::string_view why) {
@@ -100,7 +112,8 @@ void Device::handle(const Header& /*header*/, const GetCapset& command, const Re
 }
 
 void Device::handle(const Header& header, const ContextCreate& command, const Reply& reply) {
-    const uint32_t capset = command.context_init & kContextCapsetMask;
+    const uint32_t capset = context_types_ ? command.context_init & kContextCapsetMask
+                                           : uint32_t{protocol::kCapsetApir};
     if (!offers(capset))
         return refuse(reply, ResponseType::kErrorInvalidParameter, "context of another capset");
     if (header.context == 0)
@@ -131,8 +144,8 @@ void Device::handle(const Header& header, const ContextAttachResource& command,
     if (resource == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such resource");
     resource->contexts.insert(header.context);
-    if (const auto* blob = std::get_if<HostBlob>(&resource->memory); blob && blob->memory)
-        context->attach(command.resource, blob->memory);
+    if (auto memory = resource->memory())
+        context->attach(command.resource, std::move(memory));
     reply({});
 }
 
@@ -147,30 +160,61 @@ void Device::handle(const Header& header, const ContextDetachResource& command,
     reply({});
 }
 
+wire::Result<void> Device::create(const ResourceCreateBlob& command) {
+    switch (static_cast<BlobMemory>(command.memory)) {
+        case BlobMemory::kGuest:
+            return resources_.add_guest_resource(command.resource,
+                                                 TRY(guest_regions_.assemble(command.pages)));
+        case BlobMemory::kHost3d:
+            return resources_.add_host_blob(command.resource, command.size);
+        default:
+            return fail(Fault::kPeer, "blob memory of kind {}", command.memory);
+    }
+}
+
+void Device::added_or_not(uint32_t number, const wire::Result<void>& added, const Reply& reply) {
+    if (added)
+        return reply({});
+    // Like all that a guest can cause as often as it likes: warnings would fill the disk.
+    log_.debug("resource {} has no memory: {}", number, added.error().message());
+    reply({response_to(added.error().fault())});
+}
+
 void Device::handle(const Header& /*header*/, const ResourceCreateBlob& command,
                     const Reply& reply) {
-    const auto added = [&]() -> wire::Result<void> {
-        switch (static_cast<BlobMemory>(command.memory)) {
-            case BlobMemory::kGuest:
-                return resources_.add_guest_blob(command.resource, command.pages);
-            case BlobMemory::kHost3d:
-                return resources_.add_host_blob(command.resource, command.size);
-            default:
-                return fail(Fault::kPeer, "blob memory of kind {}", command.memory);
-        }
-    }();
-    if (!added) {
-        // Like all that a guest can cause as often as it likes: warnings would fill the disk.
-        log_.debug("resource {} was not created: {}", command.resource, added.error().message());
-        return reply({response_to(added.error().fault())});
-    }
-    reply({});
+    added_or_not(command.resource, create(command), reply);
+}
+
+void Device::handle(const Header& /*header*/, const ResourceCreate3d& command, const Reply& reply) {
+    added_or_not(command.resource, resources_.add_guest_resource(command.resource), reply);
+}
+
+wire::Result<void> Device::attach_pages(const AttachBacking& command) {
+    GuestResource* resource = resources_.find_guest_resource(command.resource);
+    if (resource == nullptr || resource->memory)
+        return fail(Fault::kPeer, "resource {} takes no pages", command.resource);
+    resource->memory = TRY(guest_regions_.assemble(command.pages));
+    attach_all(command.resource, *resources_.find(command.resource));
+    return {};
+}
+
+void Device::handle(const Header& /*header*/, const AttachBacking& command, const Reply& reply) {
+    added_or_not(command.resource, attach_pages(command), reply);
+}
+
+void Device::handle(const Header& /*header*/, const DetachBacking& command, const Reply& reply) {
+    GuestResource* resource = resources_.find_guest_resource(command.resource);
+    if (resource == nullptr || !resource->memory)
+        return refuse(reply, ResponseType::kErrorInvalidResource, "no such pages");
+    detach_all(command.resource, *resources_.find(command.resource));
+    const auto memory = std::exchange(resource->memory, {});
+    memory->when_free([reply] { reply({}); });
 }
 
 void Device::attach_all(uint32_t number, const Resource& resource) {
     for (const uint32_t id : resource.contexts)
         if (apir::Context* context = renderer_.find(id))
-            context->attach(number, std::get<HostBlob>(resource.memory).memory);
+            context->attach(number, resource.memory());
 }
 
 void Device::detach_all(uint32_t number, const Resource& resource) {
@@ -184,12 +228,17 @@ void Device::handle(const Header& /*header*/, const ResourceUnref& command, cons
     if (resource == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such resource");
     detach_all(command.resource, *resource);
+    // With this answer the driver gives the place to another blob, or the pages to anybody.
+    const auto* guest = std::get_if<GuestResource>(&resource->kind);
+    if (const auto pages = guest == nullptr ? nullptr : guest->memory) {
+        resources_.remove(command.resource);
+        return pages->when_free([reply] { reply({}); });
+    }
     const HostBlob* blob = resources_.find_host_blob(command.resource);
     const auto place = blob == nullptr ? std::nullopt : blob->place;
     resources_.remove(command.resource);
     if (!place)
         return reply({});
-    // With this answer the driver gives the place to another blob.
     memory_.when_free(*place, [reply] { reply({}); });
 }
 
@@ -241,10 +290,11 @@ void Device::handle(const Header& header, const Submit3d& command, const Reply& 
     apir::Context* context = renderer_.find(header.context);
     if (context == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidContext, "no such context");
-    if (header.fenced() && header.has_ring())
-        return context->submit(command.command, [reply] { reply({}); });
-    // Nobody may wait on the time line that all processes of the guest share for a ring of its own,
-    // and who asked for no fence looks at the reply region.
+    if (header.fenced())
+        return context->submit(
+            command.command, [reply] { reply({}); },
+            header.has_ring() ? apir::FenceLine::kOwn : apir::FenceLine::kShared);
+    // Who asked for no fence looks at the reply region.
     context->submit(command.command, {});
     reply({});
 }

@@ -28,11 +28,16 @@ class FenceTimelines {
         uint64_t number = 0;
     };
 
+    enum class Outcome {
+        kReleased,
+        kBehindOthers,  // which are not done
+        kForgotten,     // the ticket is from before clear(), or was completed already
+    };
+
     // A place at the time line's end.
     Ticket enter(const Timeline& timeline);
-    // The command is done: `release` is called once all before it are. Tickets from before clear()
-    // do nothing.
-    void complete(const Ticket& ticket, Release release);
+    // The command is done: `release` is called once all before it are.
+    Outcome complete(const Ticket& ticket, Release release);
     void clear() { timelines_.clear(); }
     bool empty() const { return timelines_.empty(); }
 

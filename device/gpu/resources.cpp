@@ -10,27 +10,32 @@ namespace virtgpu::gpu {
 using wire::Fault;
 using wire::Result;
 
+device::AnyMemory Resource::memory() const {
+    if (const auto* guest = std::get_if<GuestResource>(&kind))
+        return guest->memory;
+    return std::get<HostBlob>(kind).memory;
+}
+
 Result<void> Resources::check_number(uint32_t number) const {
     if (number == 0 || resources_.contains(number))
         return fail(Fault::kPeer, "resource number {} is taken", number);
     return {};
 }
 
-Result<void> Resources::add_guest_blob(uint32_t number, std::vector<PageRun> pages) {
+Result<void> Resources::add_guest_resource(uint32_t number,
+                                           std::shared_ptr<const GuestRegion> memory) {
     TRY(check_number(number));
-    if (guest_blobs_ == device::kMaxGuestBlobs ||
-        pages.size() > device::kMaxGuestBlobPages - guest_blob_pages_)
-        return fail(Fault::kRefused, "{} guest blobs of {} page runs are too many",
-                    guest_blobs_ + 1, guest_blob_pages_ + pages.size());
-    ++guest_blobs_;
-    guest_blob_pages_ += pages.size();
-    resources_.emplace(number, Resource{GuestBlob{std::move(pages)}});
+    if (guest_resources_ == device::kMaxGuestResources)
+        return fail(Fault::kRefused, "all {} resources of guest memory are in use",
+                    device::kMaxGuestResources);
+    ++guest_resources_;
+    resources_.emplace(number, Resource{GuestResource{std::move(memory)}});
     return {};
 }
 
 Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     TRY(check_number(number));
-    if (resources_.size() - guest_blobs_ >= most_host_blobs_)
+    if (resources_.size() - guest_resources_ >= most_host_blobs_)
         return fail(Fault::kRefused, "all {} regions are in use", most_host_blobs_);
     if (size > protocol::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
@@ -49,17 +54,20 @@ Resource* Resources::find(uint32_t number) {
 
 HostBlob* Resources::find_host_blob(uint32_t number) {
     Resource* resource = find(number);
-    return resource == nullptr ? nullptr : std::get_if<HostBlob>(&resource->memory);
+    return resource == nullptr ? nullptr : std::get_if<HostBlob>(&resource->kind);
+}
+
+GuestResource* Resources::find_guest_resource(uint32_t number) {
+    Resource* resource = find(number);
+    return resource == nullptr ? nullptr : std::get_if<GuestResource>(&resource->kind);
 }
 
 void Resources::remove(uint32_t number) {
     const auto found = resources_.find(number);
     if (found == resources_.end())
         return;
-    if (const auto* guest = std::get_if<GuestBlob>(&found->second.memory)) {
-        --guest_blobs_;
-        guest_blob_pages_ -= guest->pages.size();
-    }
+    if (std::holds_alternative<GuestResource>(found->second.kind))
+        --guest_resources_;
     resources_.erase(found);
 }
 
@@ -70,8 +78,7 @@ void Resources::forget_context(uint32_t context) {
 
 void Resources::clear() {
     resources_.clear();
-    guest_blobs_ = 0;
-    guest_blob_pages_ = 0;
+    guest_resources_ = 0;
 }
 
 }  // namespace virtgpu::gpu

@@ -8,15 +8,15 @@
 #include <variant>
 #include <vector>
 
-#include "device/gpu/command.h"
+#include "device/gpu/guest_region.h"
 #include "device/limits.h"
 #include "device/sealed_memory.h"
 
 namespace virtgpu::gpu {
 
-// Memory of the guest.
-struct GuestBlob {
-    std::vector<PageRun> pages;
+// Memory of the guest: a region, while its pages are attached.
+struct GuestResource {
+    std::shared_ptr<const GuestRegion> memory{};
 };
 
 // Memory of ours: a region, while it is mapped.
@@ -27,8 +27,11 @@ struct HostBlob {
 };
 
 struct Resource {
-    std::variant<GuestBlob, HostBlob> memory;
+    std::variant<GuestResource, HostBlob> kind;
     std::set<uint32_t> contexts{};  // attached to these
+
+    // Nothing while it has none.
+    device::AnyMemory memory() const;
 };
 
 class Resources {
@@ -39,11 +42,13 @@ class Resources {
         : largest_blob_(largest_blob), most_host_blobs_(most_host_blobs) {}
 
     // Fault::kPeer for a number that is 0 or taken, Fault::kRefused over a limit.
-    wire::Result<void> add_guest_blob(uint32_t number, std::vector<PageRun> pages);
+    wire::Result<void> add_guest_resource(uint32_t number,
+                                          std::shared_ptr<const GuestRegion> memory = {});
     wire::Result<void> add_host_blob(uint32_t number, uint64_t size);
 
     Resource* find(uint32_t number);
     HostBlob* find_host_blob(uint32_t number);
+    GuestResource* find_guest_resource(uint32_t number);
     void remove(uint32_t number);
     // The context is gone: no resource is attached to it any more.
     void forget_context(uint32_t context);
@@ -56,8 +61,7 @@ class Resources {
     uint64_t largest_blob_;
     size_t most_host_blobs_;
     std::map<uint32_t, Resource> resources_;
-    size_t guest_blobs_ = 0;
-    size_t guest_blob_pages_ = 0;
+    size_t guest_resources_ = 0;
 };
 
 }  // namespace virtgpu::gpu

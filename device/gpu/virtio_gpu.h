@@ -8,6 +8,8 @@ namespace virtgpu::gpu {
 enum class CommandType : uint32_t {
     kGetDisplayInfo = 0x0100,
     kResourceUnref = 0x0102,
+    kAttachBacking = 0x0106,
+    kDetachBacking = 0x0107,
     kGetCapsetInfo = 0x0108,
     kGetCapset = 0x0109,
     kResourceCreateBlob = 0x010c,
@@ -15,6 +17,7 @@ enum class CommandType : uint32_t {
     kContextDestroy = 0x0201,
     kContextAttachResource = 0x0202,
     kContextDetachResource = 0x0203,
+    kResourceCreate3d = 0x0204,
     kSubmit3d = 0x0207,
     kMapBlob = 0x0208,
     kUnmapBlob = 0x0209,

@@ -21,16 +21,21 @@ constexpr uint64_t kFeatures = bit(gpu::kFeatureVirgl) | bit(gpu::kFeatureResour
                                bit(gpu::kFeatureContextInit) | bit(kFeatureIndirect) |
                                bit(kFeatureEventIndex) | bit(kFeatureProtocolFeatures) |
                                bit(kFeatureVersion1);
+// What the VMM may agree on without us.
+constexpr uint64_t kVmmFeatures = bit(kFeatureRingReset);
 constexpr uint64_t kProtocolFeatures = bit(kProtocolMultiQueue) | bit(kProtocolReplyAck) |
                                        bit(kProtocolBackendRequests) | bit(kProtocolConfig) |
                                        bit(kProtocolBackendSendFile) | bit(kProtocolResetDevice) |
                                        bit(kProtocolSharedMemory);
 
+// A scanout that is never connected, because Linux before 6.4 refuses a device with none.
+constexpr uint32_t kScanouts = 1;
+
 // struct virtio_gpu_config: events to read and to clear, scanouts, capsets; later versions of the
 // specification append a blob alignment, where 0 is none.
 std::vector<std::byte> configuration(const gpu::Device& device) {
     wire::Writer writer;
-    for (const uint32_t word : {0U, 0U, 0U, device.capsets()})
+    for (const uint32_t word : {0U, 0U, kScanouts, device.capsets()})
         writer.number(word);
     std::vector<std::byte> bytes(writer.bytes().begin(), writer.bytes().end());
     bytes.resize(kMaxConfigBytes);
@@ -39,22 +44,25 @@ std::vector<std::byte> configuration(const gpu::Device& device) {
 
 }  // namespace
 
-Endpoint::Endpoint(FileDescriptor socket, gpu::Device& device, BackendChannel& channel,
-                   device::EventLoop& loop, wire::Log& log, std::function<void()> on_closed)
+Endpoint::Endpoint(FileDescriptor socket, gpu::Device& device, virtio::GuestMemory& memory,
+                   BackendChannel& channel, device::EventLoop& loop, wire::Log& log,
+                   std::function<void()> on_closed)
     : socket_(std::move(socket)),
       device_(device),
       channel_(channel),
       log_(log),
       on_closed_(std::move(on_closed)),
+      memory_(memory),
       control_(0, memory_, loop, log, [this](const auto& chain) { take_control(chain); }),
       cursor_(1, memory_, loop, log, [this](const auto& chain) { take_cursor(chain); }) {}
 
 Result<std::unique_ptr<Endpoint>> Endpoint::create(FileDescriptor socket, gpu::Device& device,
+                                                   virtio::GuestMemory& memory,
                                                    BackendChannel& channel, device::EventLoop& loop,
                                                    wire::Log& log,
                                                    std::function<void()> on_closed) {
     std::unique_ptr<Endpoint> endpoint(
-        new Endpoint(std::move(socket), device, channel, loop, log, std::move(on_closed)));
+        new Endpoint(std::move(socket), device, memory, channel, loop, log, std::move(on_closed)));
     endpoint->watch_ = TRY(loop.watch(endpoint->socket_.number(), device::Interest::kReadable,
                                       [self = endpoint.get()] { self->readable(); }));
     return endpoint;
@@ -112,9 +120,10 @@ Result<Endpoint::Answered> Endpoint::handle(GetFeatures& /*request*/) {
 }
 
 Result<Endpoint::Answered> Endpoint::handle(SetFeatures& request) {
-    if ((request.features & ~kFeatures) != 0)
+    if ((request.features & ~(kFeatures | kVmmFeatures)) != 0)
         return fail(Fault::kPeer, "features {:#x} were not offered", request.features);
     features_ = request.features;
+    device_.negotiate((features_ & bit(gpu::kFeatureContextInit)) != 0);
     control_.set_features(features_);
     cursor_.set_features(features_);
     return Answered::kNo;
@@ -179,6 +188,8 @@ Result<Endpoint::Answered> Endpoint::handle(SetVringBase& request) {
 Result<Endpoint::Answered> Endpoint::handle(GetVringBase& request) {
     Vring& ring = vring(request.vring);
     ring.stop();
+    if (request.vring == 0)
+        device_.pause();
     ready_ = false;
     wire::Writer writer;
     writer.number(request.vring);
@@ -188,7 +199,7 @@ Result<Endpoint::Answered> Endpoint::handle(GetVringBase& request) {
 
 Result<Endpoint::Answered> Endpoint::handle(SetVringKick& request) {
     TRY(vring(request.vring).set_kick(std::move(request.file)));
-    log_when_ready();
+    note_when_ready();
     return Answered::kNo;
 }
 
@@ -204,7 +215,7 @@ Result<Endpoint::Answered> Endpoint::handle(SetVringError& request) {
 
 Result<Endpoint::Answered> Endpoint::handle(SetVringEnable& request) {
     TRY(vring(request.vring).set_enabled(request.enable));
-    log_when_ready();
+    note_when_ready();
     return Answered::kNo;
 }
 
@@ -266,12 +277,24 @@ void Endpoint::reset_device(const char* why) {
     cursor_.forget_answers();
 }
 
-void Endpoint::log_when_ready() {
+void Endpoint::note_when_ready() {
     if (ready_ || !control_.running())
         return;
     ready_ = true;
-    log_.info("device ready: virtio features {:#x}, vhost-user features {:#x}, window {} MiB",
-              features_, protocol_features_, channel_.size() >> 20U);
+    device_.resume();
+    log_ready();
+}
+
+void Endpoint::log_ready() const {
+    constexpr uint64_t kNeeded = bit(gpu::kFeatureContextInit) | bit(gpu::kFeatureResourceBlob);
+    if ((features_ & kNeeded) == kNeeded)
+        log_.info("device ready: virtio features {:#x}, vhost-user features {:#x}, window {} MiB",
+                  features_, protocol_features_, channel_.size() >> 20U);
+    else
+        log_.info(
+            "device ready without context types or blobs, its regions are the guest's own "
+            "memory: virtio features {:#x}, vhost-user features {:#x}",
+            features_, protocol_features_);
 }
 
 void Endpoint::take_control(const virtio::Chain& chain) {

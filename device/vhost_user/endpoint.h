@@ -18,6 +18,7 @@ class Endpoint {
     // All references must outlive the endpoint. `on_closed` is called once, from the event loop,
     // when the VMM is gone or broke the protocol.
     static Result<std::unique_ptr<Endpoint>> create(FileDescriptor socket, gpu::Device& device,
+                                                    virtio::GuestMemory& memory,
                                                     BackendChannel& channel,
                                                     device::EventLoop& loop, wire::Log& log,
                                                     std::function<void()> on_closed);
@@ -26,8 +27,9 @@ class Endpoint {
     Endpoint& operator=(const Endpoint&) = delete;
 
  private:
-    Endpoint(FileDescriptor socket, gpu::Device& device, BackendChannel& channel,
-             device::EventLoop& loop, wire::Log& log, std::function<void()> on_closed);
+    Endpoint(FileDescriptor socket, gpu::Device& device, virtio::GuestMemory& memory,
+             BackendChannel& channel, device::EventLoop& loop, wire::Log& log,
+             std::function<void()> on_closed);
 
     void readable();
     Result<void> receive();
@@ -62,7 +64,8 @@ class Endpoint {
     Result<Answered> reply_number(RequestType type, uint64_t value);
     Vring& vring(uint32_t number) { return number == 0 ? control_ : cursor_; }
     void reset_device(const char* why);
-    void log_when_ready();
+    void note_when_ready();
+    void log_ready() const;
     void take_control(const virtio::Chain& chain);
     void take_cursor(const virtio::Chain& chain);
 
@@ -71,13 +74,15 @@ class Endpoint {
     BackendChannel& channel_;
     wire::Log& log_;
     std::function<void()> on_closed_;
-    virtio::GuestMemory memory_;
+    virtio::GuestMemory& memory_;
     Vring control_;
     Vring cursor_;
     uint64_t features_ = 0;
     uint64_t protocol_features_ = 0;
     bool ready_ = false;
-    FileDescriptor gpu_socket_;  // kept open: vhost-user-gpu-pci takes its end as ours
+    // Of vhost-user-gpu-pci, for pictures and cursors, which a device without a display has not;
+    // all messages there are ours to begin. Kept open: QEMU takes its end as ours.
+    FileDescriptor gpu_socket_;
     device::Watch watch_;
 };
 

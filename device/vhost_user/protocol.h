@@ -39,6 +39,9 @@ inline constexpr unsigned kFeatureIndirect = 28;
 inline constexpr unsigned kFeatureEventIndex = 29;
 inline constexpr unsigned kFeatureProtocolFeatures = 30;
 inline constexpr unsigned kFeatureVersion1 = 32;
+// Resetting single queues. QEMU's vhost-user-gpu-pci agrees on it with the guest without asking us;
+// the virtio_gpu driver does not do it.
+inline constexpr unsigned kFeatureRingReset = 40;
 
 // Bits of the protocol features. STATUS (16) is left out on purpose: QEMU sets the status to 0 when
 // a VM is paused, and a paused VM keeps its contexts; RESET_DEVICE tells a real reset.

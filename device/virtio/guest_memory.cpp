@@ -1,7 +1,10 @@
 #include "device/virtio/guest_memory.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +12,19 @@
 #include <limits>
 
 namespace virtgpu::virtio {
+
+namespace {
+
+// What a mapping of the file can start and end with.
+Result<uint64_t> page_of(int file) {
+    struct statfs system {};
+    if (::fstatfs(file, &system) != 0)
+        return wire::system_failure(errno, "looking at guest memory");
+    return system.f_type == HUGETLBFS_MAGIC ? static_cast<uint64_t>(system.f_bsize)
+                                            : static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
 
 GuestMemory::Mapping::~Mapping() {
     ::munmap(memory_, size_);
@@ -40,7 +56,11 @@ Result<void> GuestMemory::add(const MemoryRange& range, int file) {
         range.file_offset + range.size > static_cast<uint64_t>(status.st_size))
         return fail(Fault::kPeer, "memory range {:#x}+{:#x} lies outside its file",
                     range.guest_address, range.size);
-    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t page = TRY(page_of(file));
+    const auto kept =
+        std::make_shared<const wire::FileDescriptor>(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+    if (!*kept)
+        return wire::system_failure(errno, "keeping the file of guest memory");
     const uint64_t start = range.file_offset % page;
     const uint64_t size = range.size + start;
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file,
@@ -48,27 +68,41 @@ Result<void> GuestMemory::add(const MemoryRange& range, int file) {
     if (memory == MAP_FAILED)
         return wire::system_failure(errno, wire::format("mapping guest memory {:#x}+{:#x}",
                                                         range.guest_address, range.size));
-    ranges_.insert(
-        ranges_.begin(),
-        {range, std::make_unique<Mapping>(static_cast<std::byte*>(memory), size), start});
+    ranges_.insert(ranges_.begin(),
+                   {range, std::make_unique<Mapping>(static_cast<std::byte*>(memory), size), start,
+                    kept, page});
     return {};
 }
 
 Result<void> GuestMemory::add_unusable(const MemoryRange& range) {
     TRY(check_new(range));
-    ranges_.push_back({range, nullptr, 0});
+    ranges_.push_back({range, nullptr});
     return {};
 }
 
-Result<std::byte*> GuestMemory::locate(uint64_t address, uint64_t size) const {
+Result<const GuestMemory::Mapped*> GuestMemory::find(uint64_t address, uint64_t size) const {
     for (const Mapped& mapped : ranges_) {
         if (!mapped.mapping || address < mapped.range.guest_address)
             continue;
         const uint64_t offset = address - mapped.range.guest_address;
         if (offset < mapped.range.size && size <= mapped.range.size - offset)
-            return mapped.mapping->memory() + mapped.start + offset;
+            return &mapped;
     }
     return fail(Fault::kPeer, "guest address {:#x}+{:#x} is no shared memory", address, size);
+}
+
+Result<std::byte*> GuestMemory::locate(uint64_t address, uint64_t size) const {
+    const Mapped* const mapped = TRY(find(address, size));
+    return mapped->mapping->memory() + mapped->start + (address - mapped->range.guest_address);
+}
+
+Result<FilePlace> GuestMemory::place_in_file(uint64_t address, uint64_t size) const {
+    const Mapped* const mapped = TRY(find(address, size));
+    const uint64_t offset = mapped->range.file_offset + (address - mapped->range.guest_address);
+    if (size == 0 || (offset | size) % mapped->page != 0)
+        return fail(Fault::kPeer, "guest address {:#x}+{:#x} is not made of pages of {} bytes",
+                    address, size, mapped->page);
+    return FilePlace{mapped->file, offset};
 }
 
 Result<void> GuestMemory::copy_out(uint64_t address, std::span<std::byte> to) const {

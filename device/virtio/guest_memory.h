@@ -26,6 +26,12 @@ struct MemoryRange {
     bool operator==(const MemoryRange&) const = default;
 };
 
+// Where a piece of guest memory lies in a file of the VMM's.
+struct FilePlace {
+    std::shared_ptr<const wire::FileDescriptor> file;
+    uint64_t offset = 0;  // bytes
+};
+
 // Everything in here can change at any moment, so bytes are copied out before they are looked at.
 // Addresses come from the guest or the VMM: those that are not shared memory are Fault::kPeer.
 class GuestMemory {
@@ -41,6 +47,9 @@ class GuestMemory {
     Result<void> copy_in(uint64_t address, std::span<const std::byte> from);
     // Fails as copy_in would.
     Result<void> check(uint64_t address, uint64_t size) const;
+
+    // Fault::kPeer, too, for what cannot be mapped by itself, being no whole pages of its file.
+    Result<FilePlace> place_in_file(uint64_t address, uint64_t size) const;
 
     // The words that rings are synchronised by; addresses are multiples of two.
     Result<uint16_t> load(uint64_t address, std::memory_order order) const;
@@ -66,9 +75,13 @@ class GuestMemory {
         MemoryRange range;
         std::unique_ptr<Mapping> mapping;  // none for an unusable range
         size_t start = 0;                  // of the range in the mapping
+        std::shared_ptr<const wire::FileDescriptor> file{};
+        uint64_t page = 0;  // bytes: huge ones in a file of huge pages
     };
 
     Result<void> check_new(const MemoryRange& range) const;
+    // The range that holds all of these bytes.
+    Result<const Mapped*> find(uint64_t address, uint64_t size) const;
     Result<std::byte*> locate(uint64_t address, uint64_t size) const;
 
     std::vector<Mapped>

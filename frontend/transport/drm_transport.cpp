@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "frontend/level1_command.h"
+#include "frontend/transport/blob_transport.h"
 #include "frontend/transport/device_parameters.h"
-#include "frontend/transport/virtgpu_uapi.h"
+#include "frontend/transport/legacy_transport.h"
 #include "wire/sys/mapped_region.h"
 #include "wire/sys/time.h"
 
@@ -21,16 +22,19 @@ using wire::Result;
 
 namespace {
 
-// The kernel's limit; a ring's number is the index of its timeline.
-constexpr uint64_t kTimelines = 64;
-static_assert(protocol::kMaxRings < kTimelines);
-
 constexpr std::chrono::milliseconds kFirstAnswerTimeout(2000);
 // Of a device that may be another host's, whose user is not to notice us.
 constexpr std::chrono::milliseconds kForeignAnswerTimeout(200);
 
-uint64_t address_of(const void* object) {
-    return reinterpret_cast<uintptr_t>(object);
+// At most half of all pieces that the host takes (protocol::kMaxPieces), each a page.
+constexpr size_t kLargestGuestRegion = size_t{64} << 20;
+
+CapsetOffer offer(const FileDescriptor& node, uint32_t capset) {
+    CapsetWords words{};
+    uapi::GetCaps request{capset, 0, uapi::address_of(words.data()), sizeof words, 0};
+    if (drmIoctl(node.number(), uapi::kIoctlGetCaps, &request) != 0)
+        return CapsetOffer::kNone;
+    return offer_of(words);
 }
 
 }  // namespace
@@ -49,46 +53,35 @@ class DrmRegion : public SharedRegion {
     uint32_t handle_;
 };
 
+Result<std::unique_ptr<DrmTransport>> DrmTransport::open(FileDescriptor node, std::string name,
+                                                         bool apir_capset_only) {
+    const DeviceParameters has = device_parameters(node.number());
+    if (!has.three_d)
+        return wire::fail(Fault::kRefused, "the device has no 3D");
+    const CapsetOffers offers{offer(node, protocol::kCapsetApir),
+                              offer(node, protocol::kCapsetVenus)};
+    if (!has.context_types && offers.apir == CapsetOffer::kOurs)
+        return std::make_unique<LegacyTransport>(std::move(node), std::move(name));
+    const auto choice = TRY(choose_capset(offers, apir_capset_only));
+    if (!has.context_types)
+        return wire::fail(Fault::kRefused, "the device has no context types");
+    if (!has.blobs)
+        return wire::fail(Fault::kRefused, "the device has no blobs");
+    const auto memory =
+        has.host_visible ? BlobTransport::Memory::kHost : BlobTransport::Memory::kGuest;
+    return BlobTransport::open(std::move(node), std::move(name), choice, memory);
+}
+
 Result<std::unique_ptr<DrmTransport>> DrmTransport::create(FileDescriptor node, std::string name,
                                                            bool apir_capset_only) {
-    std::unique_ptr<DrmTransport> transport(new DrmTransport(std::move(node), std::move(name)));
-    TRY(transport->check_parameters());
-    transport->choice_ = TRY(choose_capset(
-        {transport->offer(protocol::kCapsetApir), transport->offer(protocol::kCapsetVenus)},
-        apir_capset_only));
-    TRY(transport->init_context());
+    auto transport = TRY(open(std::move(node), std::move(name), apir_capset_only));
     TRY(transport->check_device_answers());
     return transport;
 }
 
-Result<void> DrmTransport::check_parameters() const {
-    const DeviceParameters has = device_parameters(node_.number());
-    for (const auto& [there, name] : {std::pair(has.three_d, "3D"), std::pair(has.blobs, "blobs"),
-                                      std::pair(has.host_visible, "host-visible memory"),
-                                      std::pair(has.context_types, "context types")})
-        if (!there)
-            return wire::fail(Fault::kRefused, "the device has no {}", name);
-    return {};
-}
-
-CapsetOffer DrmTransport::offer(uint32_t capset) const {
-    CapsetWords words{};
-    uapi::GetCaps request{capset, 0, address_of(words.data()), sizeof words, 0};
-    if (drmIoctl(node_.number(), uapi::kIoctlGetCaps, &request) != 0)
-        return CapsetOffer::kNone;
-    return offer_of(words);
-}
-
-Result<void> DrmTransport::init_context() const {
-    std::array<uapi::ContextSetParam, 3> parameters{{
-        {uapi::kContextParamCapsetId, choice_.capset},
-        {uapi::kContextParamNumRings, kTimelines},
-        // No DRM events: a file with 512 unread ones refuses further commands.
-        {uapi::kContextParamPollRingsMask, 0},
-    }};
-    uapi::ContextInit request{parameters.size(), 0, address_of(parameters.data())};
-    if (drmIoctl(node_.number(), uapi::kIoctlContextInit, &request) != 0)
-        return wire::system_failure(errno, "opening a context on the device");
+Result<void> DrmTransport::check_owner() const {
+    if (!owner_.is_this())
+        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
     return {};
 }
 
@@ -96,67 +89,96 @@ Result<void> DrmTransport::init_context() const {
 // first mapping would wait for it in the kernel for ever.
 Result<void> DrmTransport::check_device_answers() const {
     // No ring is open: the device completes the fence at once.
-    const FileDescriptor fence = TRY(doorbell_with_fence(0));
-    const auto timeout = certain() ? kFirstAnswerTimeout : kForeignAnswerTimeout;
+    const FileDescriptor fence =
+        TRY(submit_with_fence(doorbell_command(0, Doorbell::kWait).bytes(), 0));
+    const auto answered = await(fence, certain() ? kFirstAnswerTimeout : kForeignAnswerTimeout);
+    if (!answered && !certain())
+        return wire::fail(Fault::kRefused, "{}", answered.error().message());
+    return answered;
+}
+
+Result<void> DrmTransport::await(const FileDescriptor& fence,
+                                 std::chrono::milliseconds timeout) const {
     pollfd entry{fence.number(), POLLIN, 0};
     int ready = 0;
     do
         ready = ::poll(&entry, 1, static_cast<int>(timeout.count()));
     while (ready < 0 && errno == EINTR);
     if (ready < 0)
-        return wire::system_failure(errno, "waiting for the device's first answer");
+        return wire::system_failure(errno, "waiting for the device");
     if (ready == 0)
-        return wire::fail(certain() ? Fault::kLost : Fault::kRefused,
-                          "the device does not answer; {}", advice());
+        return wire::fail(Fault::kLost, "the device does not answer; {}", advice());
     return {};
 }
 
-Result<std::unique_ptr<SharedRegion>> DrmTransport::create_region(size_t size) {
-    if (!owner_.is_this())
-        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+size_t DrmTransport::whole_pages(size_t size) {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    size = (size + page - 1) / page * page;
-    uapi::ResourceCreateBlob blob{};
-    blob.blob_mem = uapi::kBlobMemHost3d;
-    blob.blob_flags = uapi::kBlobFlagUseMappable;
-    blob.size = size;
-    if (drmIoctl(node_.number(), uapi::kIoctlCreateBlob, &blob) != 0)
-        return wire::system_failure(errno, wire::format("creating a region of {} bytes", size));
-    uapi::Map map{};
-    map.handle = blob.bo_handle;
-    if (drmIoctl(node_.number(), uapi::kIoctlMap, &map) != 0) {
+    return (size + page - 1) / page * page;
+}
+
+Result<void> DrmTransport::check_guest_memory_size(size_t size) {
+    if (size > kLargestGuestRegion)
+        return wire::fail(Fault::kRefused, "{} bytes of guest memory where a region has at most {}",
+                          size, kLargestGuestRegion);
+    return {};
+}
+
+Result<void> DrmTransport::check_host_has(const SharedRegion& region) const {
+    const wire::Writer ping = forward_command(protocol::ApirForward::kPing, region.number());
+    TRY(await(TRY(submit_with_fence(ping.bytes(), 0)), kFirstAnswerTimeout));
+    std::array<std::byte, sizeof(uint32_t) + protocol::ApirPingReply::kEncodedBytes> answer{};
+    TRY(region.memory()->copy_out(0, answer));
+    constexpr decltype(answer) kNone{};
+    if (answer == kNone)
+        return wire::fail(Fault::kRefused, "the host cannot use {} bytes of guest memory",
+                          region.memory()->size());
+    return region.memory()->copy_in(0, kNone);
+}
+
+Result<std::unique_ptr<SharedRegion>> DrmTransport::map(uint32_t handle, uint32_t number,
+                                                        size_t size) {
+    uapi::Map request{};
+    request.handle = handle;
+    if (drmIoctl(node_.number(), uapi::kIoctlMap, &request) != 0) {
         const int reason = errno;
-        close_handle(blob.bo_handle);
+        close_handle(handle);
         return wire::system_failure(reason, "asking for a region's place");
     }
     // The whole object: Linux 6.12 refuses to map parts of one.
-    auto memory = wire::map_region(node_.number(), size, static_cast<int64_t>(map.offset));
+    auto memory = wire::map_region(node_.number(), size, static_cast<int64_t>(request.offset));
     if (!memory) {
-        close_handle(blob.bo_handle);
+        close_handle(handle);
         return tl::unexpected(memory.error());
     }
-    return std::make_unique<DrmRegion>(*this, blob.bo_handle, blob.res_handle, *memory);
+    return std::make_unique<DrmRegion>(*this, handle, number, *memory);
 }
 
-Result<void> DrmTransport::execute(std::span<const std::byte> command,
-                                   uapi::Execbuffer& request) const {
+Result<void> DrmTransport::execute(std::span<const std::byte> command, uapi::Execbuffer& request,
+                                   uint32_t ring) const {
     std::vector<std::byte> renumbered;
     if (choice_.capset == protocol::kCapsetVenus)
         command = renumbered = on_venus(command);
     request.size = static_cast<uint32_t>(command.size());
-    request.command = address_of(command.data());
-    // Without this flag the kernel asks the device for a fence on the global timeline.
-    request.flags |= uapi::kRingIdx;
+    request.command = uapi::address_of(command.data());
+    choose_time_line(request, ring);
     if (drmIoctl(node_.number(), uapi::kIoctlExecbuffer, &request) != 0)
         return wire::system_failure(errno, "sending a command to the device");
     return {};
 }
 
 Result<void> DrmTransport::submit(std::span<const std::byte> command) {
-    if (!owner_.is_this())
-        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+    TRY(check_owner());
     uapi::Execbuffer request{};
-    return execute(command, request);
+    return execute(command, request, 0);
+}
+
+Result<FileDescriptor> DrmTransport::submit_with_fence(std::span<const std::byte> command,
+                                                       uint32_t ring) const {
+    uapi::Execbuffer request{};
+    request.flags = uapi::kFenceFdOut;
+    request.fence_fd = -1;
+    TRY(execute(command, request, ring));
+    return FileDescriptor(request.fence_fd);
 }
 
 Result<void> DrmTransport::open_signals(uint32_t ring) {
@@ -171,25 +193,15 @@ void DrmTransport::close_signals(uint32_t ring) {
 }
 
 Result<void> DrmTransport::doorbell(uint32_t ring) {
-    return submit(doorbell_command(ring).bytes());
-}
-
-Result<FileDescriptor> DrmTransport::doorbell_with_fence(uint32_t ring) const {
-    const wire::Writer command = doorbell_command(ring);
-    uapi::Execbuffer request{};
-    request.flags = uapi::kFenceFdOut;
-    request.fence_fd = -1;
-    request.ring_idx = ring;
-    TRY(execute(command.bytes(), request));
-    return FileDescriptor(request.fence_fd);
+    return submit(doorbell_command(ring, Doorbell::kRing).bytes());
 }
 
 Result<void> DrmTransport::wait(uint32_t ring, std::chrono::microseconds timeout) {
-    if (!owner_.is_this())
-        return wire::fail(Fault::kLost, "this process is a fork of the connection's owner");
+    TRY(check_owner());
     // A fence that an earlier wait left behind still completes with the ring's next signal.
     if (!fences_[ring])
-        fences_[ring] = TRY(doorbell_with_fence(ring));
+        fences_[ring] =
+            TRY(submit_with_fence(doorbell_command(ring, Doorbell::kWait).bytes(), ring));
     pollfd fence{fences_[ring].number(), POLLIN, 0};
     const timespec limit = wire::to_timespec(timeout);
     const int ready = ::ppoll(&fence, 1, &limit, nullptr);

@@ -9,10 +9,32 @@
 
 namespace virtgpu::frontend::uapi {
 
+inline uint64_t address_of(const void* object) {
+    return reinterpret_cast<uintptr_t>(object);
+}
+
 struct Map {
     uint64_t offset;  // out: for mmap
     uint32_t handle;
     uint32_t pad;
+};
+
+// A texture to the driver; only its size matters to us.
+struct ResourceCreate {
+    uint32_t target;
+    uint32_t format;
+    uint32_t bind;
+    uint32_t width;
+    uint32_t height;
+    uint32_t depth;
+    uint32_t array_size;
+    uint32_t last_level;
+    uint32_t nr_samples;
+    uint32_t flags;
+    uint32_t bo_handle;   // out
+    uint32_t res_handle;  // out
+    uint32_t size;        // bytes of guest memory
+    uint32_t stride;
 };
 
 struct Execbuffer {
@@ -57,6 +79,7 @@ struct ResourceCreateBlob {
     uint64_t cmd;
     uint64_t blob_id;
 };
+inline constexpr uint32_t kBlobMemGuest = 1;
 inline constexpr uint32_t kBlobMemHost3d = 2;
 inline constexpr uint32_t kBlobFlagUseMappable = 1;
 
@@ -75,12 +98,15 @@ struct ContextInit {
 };
 
 static_assert(sizeof(Map) == 16 && sizeof(Execbuffer) == 40 && sizeof(GetParam) == 16);
+static_assert(sizeof(ResourceCreate) == 56);
 static_assert(sizeof(GetCaps) == 24 && sizeof(ResourceCreateBlob) == 48);
 static_assert(sizeof(ContextSetParam) == 16 && sizeof(ContextInit) == 16);
 
 inline constexpr unsigned long kIoctlMap = DRM_IOWR(DRM_COMMAND_BASE + 0x01, Map);
 inline constexpr unsigned long kIoctlExecbuffer = DRM_IOWR(DRM_COMMAND_BASE + 0x02, Execbuffer);
 inline constexpr unsigned long kIoctlGetParam = DRM_IOWR(DRM_COMMAND_BASE + 0x03, GetParam);
+inline constexpr unsigned long kIoctlResourceCreate =
+    DRM_IOWR(DRM_COMMAND_BASE + 0x04, ResourceCreate);
 inline constexpr unsigned long kIoctlGetCaps = DRM_IOWR(DRM_COMMAND_BASE + 0x09, GetCaps);
 inline constexpr unsigned long kIoctlCreateBlob =
     DRM_IOWR(DRM_COMMAND_BASE + 0x0a, ResourceCreateBlob);

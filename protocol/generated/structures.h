@@ -39,6 +39,8 @@ inline constexpr uint32_t kMaxMessageBytes = 16384;
 inline constexpr uint32_t kMaxCommandBytes = 4096;
 // Bytes of one region. Its pages are there before its creation is answered, which takes a fraction of a second for each GiB, and nothing else is served meanwhile.
 inline constexpr uint32_t kMaxRegionBytes = 1073741824;
+// Pieces of guest memory that a region may lie in: half as many mappings as Linux gives a process by default.
+inline constexpr uint32_t kMaxPieces = 32768;
 
 // Outcome of a level 2 command; a reply other than OK carries a message instead of its fields.
 enum class Status : uint32_t {
@@ -98,6 +100,24 @@ struct RegionSpan {
     uint64_t size{};  // Bytes.
 
     bool operator==(const RegionSpan&) const = default;
+};
+
+// A piece of one of several files.
+struct FilePiece {
+    static constexpr size_t kEncodedBytes = 20;
+
+    uint32_t file{};  // Which, counted from 0.
+    uint64_t offset{};  // First byte, a multiple of the page size.
+    uint64_t size{};  // Bytes, whole pages.
+
+    bool operator==(const FilePiece&) const = default;
+};
+
+// A region that lies in several pieces, as the device process tells the worker.
+struct PieceList {
+    std::vector<FilePiece> pieces;  // In the order of the region's bytes.
+
+    bool operator==(const PieceList&) const = default;
 };
 
 // A tensor without its sources. Data is a place in a buffer, never an address.
@@ -458,6 +478,7 @@ enum class WorkerMessage : uint32_t {
     kOpenContext = 1,
     kCloseContext = 2,
     kAddRegion = 3,
+    kAddGuestRegion = 10,
     kRemoveRegion = 4,
     kOpenRing = 5,
     kCloseRing = 6,
@@ -520,11 +541,12 @@ struct ApirCloseRingRequest {
     bool operator==(const ApirCloseRingRequest&) const = default;
 };
 
-// The host must look at a ring. Submitted with a fence, the fence completes when the host next signals the ring. No reply.
+// The host must look at a ring. No reply.
 struct ApirDoorbellRequest {
-    static constexpr size_t kEncodedBytes = 4;
+    static constexpr size_t kEncodedBytes = 8;
 
     uint32_t ring{};  // Number.
+    uint32_t wait{};  // 1: the command's fence completes when the host next signals the ring, maybe earlier. 0: at once. Old kernels give every command a fence.
 
     bool operator==(const ApirDoorbellRequest&) const = default;
 };
@@ -1263,6 +1285,16 @@ struct WorkerAddRegionRequest {
     uint64_t offset{};  // Where it starts in the memfd, a multiple of the page size.
 
     bool operator==(const WorkerAddRegionRequest&) const = default;
+};
+
+// Device to worker, with a memfd that holds a PieceList, the end of a pipe as above, and the files that the pieces are in: a region that lies in the guest's memory.
+struct WorkerAddGuestRegionRequest {
+    static constexpr size_t kEncodedBytes = 8;
+
+    uint32_t context{};  // Number.
+    uint32_t region{};  // Number.
+
+    bool operator==(const WorkerAddGuestRegionRequest&) const = default;
 };
 
 // Device to worker: the context may no longer name a region.

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-from harness import image, places  # noqa: E402
+from harness import image, places, qemu  # noqa: E402
 from harness.guest import Guest  # noqa: E402
 from harness.host import HostProgram  # noqa: E402
 
@@ -17,7 +17,7 @@ def guest_image():
 
 @pytest.fixture(scope="module")
 def log_folder(request):
-    return places.build_folder() / "vm-logs" / pathlib.Path(request.node.fspath).stem
+    return places.build_folder() / "vm-logs" / qemu.device_kind() / pathlib.Path(request.node.fspath).stem
 
 
 @pytest.fixture(scope="module")

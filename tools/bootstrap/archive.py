@@ -189,6 +189,10 @@ def unpack(files, root, progress):
 
 
 def _unpack_one(file, root):
-    answer = subprocess.run(["dpkg-deb", "-x", file.path, root], stderr=subprocess.PIPE, text=True, check=False)
-    if answer.returncode != 0:
+    # Not by dpkg-deb -x: packages of Debian 12 have files in /lib and /bin, whose links it would replace by folders.
+    reading = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", file.path], stdout=subprocess.PIPE)
+    answer = subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", root], stdin=reading.stdout,
+                            stderr=subprocess.PIPE, text=True, check=False)
+    reading.stdout.close()
+    if reading.wait() != 0 or answer.returncode != 0:
         raise ArchiveError(f"cannot unpack {file.path.name}: {answer.stderr.strip()}")

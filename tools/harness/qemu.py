@@ -1,8 +1,18 @@
-"""The QEMU to use: $QEMU when that is set (`make demo QEMU=/path`), else the root folder's."""
+"""The QEMU to use, $QEMU when that is set (`make demo QEMU=/path`), else the root folder's; and what it can do."""
+import functools
 import os
+import pathlib
+import re
 import subprocess
 
 from harness import places
+
+# The first whose vhost-user-test-device-pci carries a whole virtio-gpu device. Older ones have vhost-user-gpu-pci,
+# which leaves out blobs and context types.
+FIRST_WITH_WHOLE_DEVICE = 11
+# The last major version whose vhost-user devices refuse to run without KVM.
+LAST_THAT_WANTS_KVM = 7
+WITHOUT_KVM = "tools/harness/qemu-without-kvm.so"
 
 
 def command():
@@ -13,13 +23,35 @@ def command():
     return [*places.command_for("qemu-system-x86_64"), "-L", str(share / "qemu"), "-L", str(share / "seabios")]
 
 
-def environment():
-    """Ours, with the folder of the root folder's QEMU modules: QEMU knows only the place where it would be installed."""
-    if os.environ.get("QEMU"):
-        return dict(os.environ)
-    return {**os.environ, "QEMU_MODULE_DIR": str(places.libraries() / "qemu")}
+def environment(accelerator):
+    """Ours, and what QEMU needs besides."""
+    wanted = dict(os.environ)
+    # The root folder's QEMU knows only the place where it would be installed.
+    if not os.environ.get("QEMU") and places.root() != pathlib.Path("/"):
+        wanted["QEMU_MODULE_DIR"] = str(places.libraries() / "qemu")
+    if accelerator != "kvm" and _major_version() <= LAST_THAT_WANTS_KVM:
+        wanted["LD_PRELOAD"] = str(places.build_folder() / WITHOUT_KVM)
+    return wanted
 
 
+@functools.cache
 def version():
     answer = subprocess.run([*command(), "--version"], stdout=subprocess.PIPE, text=True, check=True)
     return answer.stdout.splitlines()[0]
+
+
+def device_kind():
+    """"whole", or "legacy" where the guest has neither blobs nor context types."""
+    return os.environ.get("DEVICE_KIND") or (
+        "whole" if _major_version() >= FIRST_WITH_WHOLE_DEVICE else "legacy")
+
+
+def device(chardev):
+    """The -device option for a virtio-gpu device that a ggml-virtgpu-host behind `chardev` serves."""
+    if device_kind() == "legacy":
+        return f"vhost-user-gpu-pci,chardev={chardev}"
+    return f"vhost-user-test-device-pci,chardev={chardev},virtio-id=16,num_vqs=2,vq_size=256,config_size=16"
+
+
+def _major_version():
+    return int(re.search(r"version (\d+)", version())[1])

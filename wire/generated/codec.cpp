@@ -110,6 +110,19 @@ size_t count_leading(const References& references) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::FilePiece& value) {
+    store_number(to + 0, value.file);
+    store_number(to + 4, value.offset);
+    store_number(to + 12, value.size);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::FilePiece& value) {
+    value.file = load_number<uint32_t>(from + 0);
+    value.offset = load_number<uint64_t>(from + 4);
+    value.size = load_number<uint64_t>(from + 12);
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::Tensor& value) {
     store_number(to + 0, value.type);
     store_number(to + 4, value.op);
@@ -322,10 +335,12 @@ size_t count_leading(const References& references) {
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirDoorbellRequest& value) {
     store_number(to + 0, value.ring);
+    store_number(to + 4, value.wait);
 }
 
 [[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirDoorbellRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
+    value.wait = load_number<uint32_t>(from + 4);
     return {};
 }
 
@@ -1005,6 +1020,17 @@ size_t count_leading(const References& references) {
     return {};
 }
 
+[[maybe_unused]] void store(std::byte* to, const protocol::WorkerAddGuestRegionRequest& value) {
+    store_number(to + 0, value.context);
+    store_number(to + 4, value.region);
+}
+
+[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerAddGuestRegionRequest& value) {
+    value.context = load_number<uint32_t>(from + 0);
+    value.region = load_number<uint32_t>(from + 4);
+    return {};
+}
+
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerRemoveRegionRequest& value) {
     store_number(to + 0, value.context);
     store_number(to + 4, value.region);
@@ -1102,6 +1128,41 @@ template <>
 Result<protocol::RegionSpan> decode(Reader& reader) {
     protocol::RegionSpan value;
     TRY(load(TRY(reader.take(20)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::FilePiece& value) {
+    store(writer.extend(20), value);
+    return {};
+}
+
+template <>
+Result<protocol::FilePiece> decode(Reader& reader) {
+    protocol::FilePiece value;
+    TRY(load(TRY(reader.take(20)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::PieceList& value) {
+    TRY(writer.count(value.pieces.size(), protocol::kMaxPieces));
+    std::byte* pieces_bytes = writer.extend(value.pieces.size() * 20);
+    for (const auto& element : value.pieces) {
+        store(pieces_bytes, element);
+        pieces_bytes += 20;
+    }
+    return {};
+}
+
+template <>
+Result<protocol::PieceList> decode(Reader& reader) {
+    protocol::PieceList value;
+    value.pieces.resize(TRY(reader.count(protocol::kMaxPieces, 20)));
+    const std::byte* pieces_bytes =
+        TRY(reader.take(value.pieces.size() * 20)).data();
+    for (auto& element : value.pieces) {
+        TRY(load(pieces_bytes, element));
+        pieces_bytes += 20;
+    }
     return value;
 }
 
@@ -1443,14 +1504,14 @@ Result<protocol::ApirCloseRingRequest> decode(Reader& reader) {
 }
 
 Result<void> encode(Writer& writer, const protocol::ApirDoorbellRequest& value) {
-    store(writer.extend(4), value);
+    store(writer.extend(8), value);
     return {};
 }
 
 template <>
 Result<protocol::ApirDoorbellRequest> decode(Reader& reader) {
     protocol::ApirDoorbellRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    TRY(load(TRY(reader.take(8)).data(), value));
     return value;
 }
 
@@ -2510,6 +2571,18 @@ template <>
 Result<protocol::WorkerAddRegionRequest> decode(Reader& reader) {
     protocol::WorkerAddRegionRequest value;
     TRY(load(TRY(reader.take(24)).data(), value));
+    return value;
+}
+
+Result<void> encode(Writer& writer, const protocol::WorkerAddGuestRegionRequest& value) {
+    store(writer.extend(8), value);
+    return {};
+}
+
+template <>
+Result<protocol::WorkerAddGuestRegionRequest> decode(Reader& reader) {
+    protocol::WorkerAddGuestRegionRequest value;
+    TRY(load(TRY(reader.take(8)).data(), value));
     return value;
 }
 

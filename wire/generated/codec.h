@@ -10,6 +10,8 @@ namespace virtgpu::wire {
 // Appends the encoded structure. Fails with Fault::kRefused where a string or array is over its limit.
 Result<void> encode(Writer& writer, const protocol::Handle& value);
 Result<void> encode(Writer& writer, const protocol::RegionSpan& value);
+Result<void> encode(Writer& writer, const protocol::FilePiece& value);
+Result<void> encode(Writer& writer, const protocol::PieceList& value);
 Result<void> encode(Writer& writer, const protocol::Tensor& value);
 Result<void> encode(Writer& writer, const protocol::GraphTensor& value);
 Result<void> encode(Writer& writer, const protocol::TensorData& value);
@@ -109,6 +111,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerRefusedReply& value
 Result<void> encode(Writer& writer, const protocol::WorkerOpenContextRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerCloseContextRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerAddRegionRequest& value);
+Result<void> encode(Writer& writer, const protocol::WorkerAddGuestRegionRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerRemoveRegionRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerOpenRingRequest& value);
 Result<void> encode(Writer& writer, const protocol::WorkerCloseRingRequest& value);
@@ -125,6 +128,10 @@ template <>
 Result<protocol::Handle> decode(Reader& reader);
 template <>
 Result<protocol::RegionSpan> decode(Reader& reader);
+template <>
+Result<protocol::FilePiece> decode(Reader& reader);
+template <>
+Result<protocol::PieceList> decode(Reader& reader);
 template <>
 Result<protocol::Tensor> decode(Reader& reader);
 template <>
@@ -323,6 +330,8 @@ template <>
 Result<protocol::WorkerCloseContextRequest> decode(Reader& reader);
 template <>
 Result<protocol::WorkerAddRegionRequest> decode(Reader& reader);
+template <>
+Result<protocol::WorkerAddGuestRegionRequest> decode(Reader& reader);
 template <>
 Result<protocol::WorkerRemoveRegionRequest> decode(Reader& reader);
 template <>

@@ -44,6 +44,8 @@ Result<WorkerRequest> decode_worker_request(uint32_t id, std::span<const std::by
             return decode_whole<protocol::WorkerCloseContextRequest>(fields);
         case 3:
             return decode_whole<protocol::WorkerAddRegionRequest>(fields);
+        case 10:
+            return decode_whole<protocol::WorkerAddGuestRegionRequest>(fields);
         case 4:
             return decode_whole<protocol::WorkerRemoveRegionRequest>(fields);
         case 5:

@@ -44,6 +44,7 @@ using WorkerRequest = std::variant<
     protocol::WorkerOpenContextRequest,
     protocol::WorkerCloseContextRequest,
     protocol::WorkerAddRegionRequest,
+    protocol::WorkerAddGuestRegionRequest,
     protocol::WorkerRemoveRegionRequest,
     protocol::WorkerOpenRingRequest,
     protocol::WorkerCloseRingRequest,

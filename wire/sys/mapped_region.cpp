@@ -43,6 +43,31 @@ void* map_like_the_offset(int file, size_t size, int64_t offset) {
 
 }  // namespace
 
+Result<std::shared_ptr<Region>> map_pieces(std::span<const MappedPiece> pieces) {
+    size_t size = 0;
+    for (const MappedPiece& piece : pieces)
+        size += piece.size;
+    void* const reservation =
+        ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reservation == MAP_FAILED)
+        return system_failure(errno, wire::format("reserving {} bytes for a region", size));
+    // Owns the addresses from here on.
+    auto region = std::make_shared<MappedRegion>(static_cast<std::byte*>(reservation), size);
+    auto* place = static_cast<std::byte*>(reservation);
+    for (const MappedPiece& piece : pieces) {
+        void* const memory =
+            ::mmap(place, piece.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, piece.file,
+                   static_cast<off_t>(piece.offset));
+        if (memory == MAP_FAILED)
+            return system_failure(errno,
+                                  wire::format("mapping a region in {} pieces; vm.max_map_count "
+                                               "limits them",
+                                               pieces.size()));
+        place += piece.size;
+    }
+    return region;
+}
+
 Result<std::shared_ptr<Region>> map_region(int file, size_t size, int64_t offset) {
     void* const memory =
         size >= kHugePage ? map_like_the_offset(file, size, offset)

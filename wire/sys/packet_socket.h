@@ -20,7 +20,8 @@ struct Packet {
 // One message is one packet: never split, never joined. Descriptors that arrive are close-on-exec.
 class PacketSocket {
  public:
-    static constexpr size_t kMaxFiles = 4;
+    // As many files as a guest's memory may be in, and two more.
+    static constexpr size_t kMaxFiles = 10;
 
     explicit PacketSocket(FileDescriptor socket) : socket_(std::move(socket)) {}
 

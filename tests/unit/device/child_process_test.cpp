@@ -32,6 +32,16 @@ TEST(ChildProcess, IsKilledBySignal) {
     EXPECT_EQ(end->signal, SIGTERM);
 }
 
+TEST(ChildProcess, StopsAndGoesOn) {
+    auto process = ChildProcess::start({"/bin/sleep", "0.1"}, {});
+    ASSERT_TRUE(process);
+    process->send_signal(SIGSTOP);
+    EXPECT_TRUE(process->wait_until_stopped(kLong));
+    EXPECT_FALSE(process->wait(milliseconds(300)));
+    process->send_signal(SIGCONT);
+    EXPECT_TRUE(process->wait(kLong));
+}
+
 TEST(ChildProcess, AMissingProgramIsAnEnd) {
     auto process = ChildProcess::start({"/nonexistent/program"}, {});
     ASSERT_TRUE(process);

@@ -37,8 +37,10 @@ inline std::vector<std::byte> ping(uint32_t reply_region) {
 inline std::vector<std::byte> ring_command(protocol::ApirForward id, uint32_t ring) {
     return level1(protocol::ApirType::kForward, static_cast<uint32_t>(id), 0, ring);
 }
-inline std::vector<std::byte> doorbell(uint32_t ring) {
-    return ring_command(protocol::ApirForward::kDoorbell, ring);
+// With `wait` its fence waits for the ring's signal.
+inline std::vector<std::byte> doorbell(uint32_t ring, uint32_t wait = 1) {
+    return level1(protocol::ApirType::kForward,
+                  static_cast<uint32_t>(protocol::ApirForward::kDoorbell), 0, ring, wait);
 }
 inline std::vector<std::byte> open_ring(uint32_t reply_region, uint32_t ring, uint32_t region) {
     constexpr uint32_t kCapacity = 4096;

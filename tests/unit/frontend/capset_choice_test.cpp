@@ -46,7 +46,7 @@ TEST(CapsetChoice, RefusesADeviceThatIsNotOurs) {
 }
 
 TEST(CapsetChoice, VenusCountsCommandTypesFromElsewhere) {
-    const wire::Writer command = doorbell_command(7);
+    const wire::Writer command = doorbell_command(7, Doorbell::kRing);
     const auto bytes = on_venus(command.bytes());
     wire::Reader reader(bytes);
     EXPECT_EQ(*reader.number<int32_t>(), 331 + 2);

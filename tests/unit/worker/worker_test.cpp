@@ -5,6 +5,9 @@
 #include <array>
 
 #include "tests/unit/worker/worker_process.h"
+#include "wire/generated/codec.h"
+#include "wire/sys/mapped_region.h"
+#include "wire/sys/sealed_copy.h"
 
 namespace virtgpu::worker {
 namespace {
@@ -181,6 +184,50 @@ TEST_F(WorkerTest, ARequestMayOvertakeTheMessageAboutItsRegion) {
     EXPECT_TRUE(ring.set_tensor({data, 0, {77, 0, 64}})) << ring.last_message;
     EXPECT_FALSE(ring.set_tensor({data, 0, {78, 0, 64}}));
     EXPECT_THAT(ring.last_message, HasSubstr("there is no region 78"));
+}
+
+TEST_F(WorkerTest, ServesARingInPiecesOfTheGuestsMemory) {
+    WorkerProcess worker;
+    open_context(worker);
+    WorkerRing ring;
+    const uint64_t size = ring.memory.region->size();
+    constexpr uint64_t kPage = 4096;
+    ASSERT_EQ(size % kPage, 0U);
+    // Two files that are not sealed, and each page of the region in the other one, last page first.
+    const std::array<SharedMemory, 2> guest{SharedMemory(size, 0), SharedMemory(size, 0)};
+    protocol::PieceList list;
+    std::vector<wire::MappedPiece> pieces;
+    for (uint64_t offset = 0; offset < size; offset += kPage) {
+        const auto file = static_cast<uint32_t>(offset / kPage % 2);
+        list.pieces.push_back({file, size - kPage - offset, kPage});
+        pieces.push_back({guest[file].file.number(), size - kPage - offset, kPage});
+    }
+    ring.memory.region = *wire::map_pieces(pieces);
+    wire::Writer writer;
+    ASSERT_TRUE(wire::encode(writer, list));
+    const auto table = wire::sealed_copy(writer.bytes());
+    ASSERT_TRUE(table);
+    worker.send(WorkerMessage::kAddGuestRegion,
+                protocol::WorkerAddGuestRegionRequest{kContext, kRingRegion},
+                {table->number(), loan_.number(), guest[0].file.number(), guest[1].file.number()});
+    EXPECT_EQ(try_open(worker, ring), OpenStatus::kOk) << worker.log();
+}
+
+TEST_F(WorkerTest, RefusesPiecesThatAreNotThere) {
+    WorkerProcess worker;
+    open_context(worker);
+    WorkerRing ring;
+    const SharedMemory guest(1 << 20, 0);
+    for (const protocol::FilePiece& piece :
+         {protocol::FilePiece{1, 0, 4096}, protocol::FilePiece{0, 1 << 20, 4096}}) {
+        wire::Writer writer;
+        ASSERT_TRUE(wire::encode(writer, protocol::PieceList{{piece}}));
+        const auto table = wire::sealed_copy(writer.bytes());
+        worker.send(WorkerMessage::kAddGuestRegion,
+                    protocol::WorkerAddGuestRegionRequest{kContext, kRingRegion},
+                    {table->number(), loan_.number(), guest.file.number()});
+        EXPECT_EQ(try_open(worker, ring), OpenStatus::kRefused);
+    }
 }
 
 // A file that shrinks after it is mapped would kill the worker with SIGBUS.

@@ -4,6 +4,7 @@
 
 #include "tests/unit/device/gpu/fake_window.h"
 #include "tests/unit/device/level1.h"
+#include "tests/unit/device/virtio/guest_file.h"
 
 namespace virtgpu::gpu {
 namespace {
@@ -89,7 +90,8 @@ class DeviceTest : public testing::Test {
     std::unique_ptr<apir::WorkerLauncher> launcher_ = launcher_of("silent");
     apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     FakeWindow window_;
-    Device device_{renderer_, window_, log_};
+    virtio::GuestMemory memory_;
+    Device device_{renderer_, window_, memory_, log_};
     std::vector<std::vector<std::byte>> responses_;
 };
 
@@ -116,7 +118,7 @@ TEST_F(DeviceTest, OffersOneCapset) {
 
 class VenusDeviceTest : public DeviceTest {
  protected:
-    Device venus_{renderer_, window_, log_, CapsetOptions::kApirAndVenus};
+    Device venus_{renderer_, window_, memory_, log_, CapsetOptions::kApirAndVenus};
 
     ResponseType answer_of_venus(const std::vector<std::byte>& command) {
         venus_.execute(command, [this](std::vector<std::byte> response) {
@@ -157,7 +159,7 @@ TEST_F(VenusDeviceTest, CountsCommandTypesFromWhereVenusEnds) {
 }
 
 TEST_F(DeviceTest, RefusesWhatItDoesNotKnow) {
-    for (const uint32_t command : {0x101U, 0x103U, 0x106U, 0x10bU, 0x204U, 0xffffU})
+    for (const uint32_t command : {0x101U, 0x103U, 0x10bU, 0x205U, 0xffffU})
         EXPECT_EQ(answer(header(static_cast<CommandType>(command))),
                   ResponseType::kErrorUnspecified);
 }
@@ -167,7 +169,8 @@ TEST_F(DeviceTest, AnswersCommandsThatAreTooShort) {
     EXPECT_EQ(answer({}), ResponseType::kErrorUnspecified);
     for (const auto command :
          {CommandType::kGetCapset, CommandType::kContextCreate, CommandType::kResourceCreateBlob,
-          CommandType::kMapBlob, CommandType::kSubmit3d, CommandType::kResourceUnref})
+          CommandType::kMapBlob, CommandType::kSubmit3d, CommandType::kResourceUnref,
+          CommandType::kResourceCreate3d, CommandType::kAttachBacking, CommandType::kDetachBacking})
         EXPECT_EQ(answer(header(command, 1)), ResponseType::kErrorInvalidParameter);
     // More page runs, and more bytes to submit, than the command has.
     EXPECT_EQ(create_blob(1, BlobMemory::kGuest, 4096, 1), ResponseType::kErrorInvalidParameter);
@@ -205,7 +208,11 @@ TEST_F(DeviceTest, BlobsOfBothKindsAndNoOthers) {
     EXPECT_EQ(create_blob(3, BlobMemory::kHost3dGuest, 4096), ResponseType::kErrorInvalidParameter);
     auto guest =
         with(header(CommandType::kResourceCreateBlob), 4U, 1U, 1U, 2U, uint64_t{0}, uint64_t{8192},
-             uint64_t{0x1000}, uint64_t{4096}, uint64_t{0x9000}, uint64_t{4096});
+             kGuestBase, uint64_t{4096}, kGuestBase + 0x9000, uint64_t{4096});
+    EXPECT_EQ(answer(guest), ResponseType::kErrorInvalidParameter)
+        << "no memory of the guest's yet";
+    const GuestFile file(1 << 20);
+    ASSERT_TRUE(memory_.add(file.range(), file.number()));
     EXPECT_EQ(answer(guest), ResponseType::kOkNoData);
     EXPECT_EQ(answer(about(CommandType::kResourceUnref, 4)), ResponseType::kOkNoData);
     EXPECT_EQ(answer(about(CommandType::kResourceUnref, 4)), ResponseType::kErrorInvalidResource);
@@ -291,9 +298,9 @@ TEST_F(DeviceTest, FencedResponsesKeepTheOrderOfTheirTimeline) {
 TEST_F(DeviceTest, ADoorbellsFenceWaitsForTheRing) {
     open_ring_of_context();
     send(submit(doorbell(0), kFenceOnRing, 8, 2));
-    send(submit(doorbell(0)));                    // no fence: no wait
-    send(submit(doorbell(0), kFence, 9));         // everybody's time line: no wait
-    send(submit(ping(10), kFenceOnRing, 10, 3));  // another ring's: no wait
+    send(submit(doorbell(0)));                         // no fence: no wait
+    send(submit(doorbell(0, 0), kFenceOnRing, 9, 4));  // every command has one on old kernels
+    send(submit(ping(10), kFenceOnRing, 10, 3));       // another ring's: no wait
     settle(*loop_);
     ASSERT_EQ(responses_.size(), 3U);
     EXPECT_EQ(fence(1), 9U);
@@ -301,6 +308,90 @@ TEST_F(DeviceTest, ADoorbellsFenceWaitsForTheRing) {
     EXPECT_EQ(answer(header(CommandType::kContextDestroy, 1)), ResponseType::kOkNoData);
     ASSERT_EQ(responses_.size(), 5U);
     EXPECT_EQ(fence(3), 8U);
+}
+
+// What waits on the time line that all share must not keep others waiting.
+TEST_F(DeviceTest, OnTheSharedTimeLineWaitersAreWokenByWhoeverComesBehind) {
+    open_ring_of_context();
+    send(submit(doorbell(0), kFence, 8));
+    send(submit(doorbell(0), kFence, 9));
+    settle(*loop_);
+    EXPECT_TRUE(responses_.empty()) << "waiters wait behind each other";
+    send(submit(ping(10), kFence, 10));
+    ASSERT_EQ(responses_.size(), 3U);
+    EXPECT_EQ(fence(0), 8U);
+    EXPECT_EQ(fence(1), 9U);
+    EXPECT_EQ(fence(2), 10U);
+    send(submit(doorbell(0, 0), kFence, 11));
+    EXPECT_EQ(responses_.size(), 4U) << "a doorbell that does not wait";
+    send(submit(doorbell(0), kFence, 12));
+    EXPECT_EQ(responses_.size(), 4U);
+    send(submit(loadlibrary(10), kFence, 13));
+    EXPECT_EQ(responses_.size(), 6U) << "the worker's answer is not waited for either";
+}
+
+class LegacyDeviceTest : public DeviceTest {
+ protected:
+    LegacyDeviceTest() {
+        EXPECT_TRUE(memory_.add(file_.range(), file_.number()));
+        device_.negotiate(false);
+    }
+    ResponseType create_resource(uint32_t resource) {
+        return answer(joined(with(header(CommandType::kResourceCreate3d), resource, 2U, 67U),
+                             std::vector<std::byte>(36)));
+    }
+    ResponseType attach_pages(uint32_t resource, uint64_t page, uint64_t other) {
+        return answer(with(header(CommandType::kAttachBacking), resource, 2U, page, 4096U, 0U,
+                           other, 4096U, 0U));
+    }
+
+    GuestFile file_{1 << 20};
+};
+
+TEST_F(LegacyDeviceTest, ContextsWithoutATypeAreOurs) {
+    EXPECT_EQ(create_context(1, 0), ResponseType::kOkNoData);
+    device_.negotiate(true);
+    EXPECT_EQ(create_context(2, 0), ResponseType::kErrorInvalidParameter);
+}
+
+TEST_F(LegacyDeviceTest, AnswersInMemoryOfTheGuest) {
+    ASSERT_EQ(create_context(1, 0), ResponseType::kOkNoData);
+    ASSERT_EQ(create_resource(10), ResponseType::kOkNoData);
+    // The driver attaches the pages first, but nobody has to.
+    EXPECT_EQ(answer(about(CommandType::kContextAttachResource, 10, 1)), ResponseType::kOkNoData);
+    EXPECT_EQ(attach_pages(10, kGuestBase + 0x5000, kGuestBase + 0x2000), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(submit(handshake(10), kFence, 1)), ResponseType::kOkNoData);
+    EXPECT_EQ(file_.read<uint32_t>(kGuestBase + 0x5000), protocol::kApirHandshakeCode + 1);
+    EXPECT_EQ(attach_pages(10, kGuestBase, kGuestBase + 0x1000),
+              ResponseType::kErrorInvalidParameter)
+        << "it has pages";
+    EXPECT_EQ(answer(about(CommandType::kDetachBacking, 10)), ResponseType::kOkNoData);
+    EXPECT_EQ(answer(about(CommandType::kDetachBacking, 10)), ResponseType::kErrorInvalidResource);
+}
+
+TEST_F(LegacyDeviceTest, PagesOutsideTheGuestsMemoryAreRefused) {
+    ASSERT_EQ(create_resource(10), ResponseType::kOkNoData);
+    EXPECT_EQ(attach_pages(10, kGuestBase, kGuestBase + (1 << 20)),
+              ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(attach_pages(10, kGuestBase + 8, kGuestBase), ResponseType::kErrorInvalidParameter);
+    EXPECT_EQ(attach_pages(99, kGuestBase, kGuestBase + 0x1000),
+              ResponseType::kErrorInvalidParameter);
+}
+
+// A worker may still write to pages that the guest would give to somebody else.
+TEST_F(LegacyDeviceTest, AResourceIsGoneWhenNobodyUsesItsPages) {
+    ASSERT_EQ(create_context(1, 0), ResponseType::kOkNoData);
+    ASSERT_EQ(create_resource(10), ResponseType::kOkNoData);
+    ASSERT_EQ(attach_pages(10, kGuestBase, kGuestBase + 0x3000), ResponseType::kOkNoData);
+    ASSERT_EQ(answer(about(CommandType::kContextAttachResource, 10, 1)), ResponseType::kOkNoData);
+    send(submit(loadlibrary(10)));
+    settle(*loop_);
+    responses_.clear();
+    send(about(CommandType::kResourceUnref, 10));
+    EXPECT_TRUE(responses_.empty()) << "the fake worker keeps what it is lent";
+    device_.reset();
+    EXPECT_TRUE(device_.has_nothing());
+    EXPECT_NE(log_.text().find("is ended: the guest was reset"), std::string::npos);
 }
 
 TEST_F(DeviceTest, ResetLeavesNothingBehind) {

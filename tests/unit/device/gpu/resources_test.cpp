@@ -15,10 +15,10 @@ TEST(Resources, NumbersAreUnique) {
     Resources resources(kWindow);
     EXPECT_TRUE(resources.add_host_blob(1, kPage));
     EXPECT_FALSE(resources.add_host_blob(1, kPage));
-    EXPECT_FALSE(resources.add_guest_blob(1, {}));
-    EXPECT_FALSE(resources.add_guest_blob(0, {}));
+    EXPECT_FALSE(resources.add_guest_resource(1));
+    EXPECT_FALSE(resources.add_guest_resource(0));
     resources.remove(1);
-    EXPECT_TRUE(resources.add_guest_blob(1, {}));
+    EXPECT_TRUE(resources.add_guest_resource(1));
     EXPECT_EQ(resources.find_host_blob(1), nullptr);
 }
 
@@ -35,23 +35,22 @@ TEST(Resources, HostBlobsAreCounted) {
     for (uint32_t number = 1; number <= device::TenantLimits().regions; ++number)
         ASSERT_TRUE(resources.add_host_blob(number, kPage));
     EXPECT_FALSE(resources.add_host_blob(9999, kPage));
-    EXPECT_TRUE(resources.add_guest_blob(9999, {}));
+    EXPECT_TRUE(resources.add_guest_resource(9999));
 }
 
-TEST(Resources, PageListsAreLimited) {
+TEST(Resources, GuestResourcesAreCounted) {
     Resources resources(kWindow);
-    const std::vector<PageRun> half(device::kMaxGuestBlobPages / 2);
-    EXPECT_TRUE(resources.add_guest_blob(1, half));
-    EXPECT_TRUE(resources.add_guest_blob(2, half));
-    EXPECT_FALSE(resources.add_guest_blob(3, {PageRun{}}));
+    for (uint32_t number = 1; number <= device::kMaxGuestResources; ++number)
+        ASSERT_TRUE(resources.add_guest_resource(number));
+    EXPECT_FALSE(resources.add_guest_resource(9999));
     resources.remove(1);
-    EXPECT_TRUE(resources.add_guest_blob(3, {PageRun{}}));
+    EXPECT_TRUE(resources.add_guest_resource(9999));
 }
 
 TEST(Resources, ForgetsContextsThatAreGone) {
     Resources resources(1 << 20);
     ASSERT_TRUE(resources.add_host_blob(1, 4096));
-    ASSERT_TRUE(resources.add_guest_blob(2, {}));
+    ASSERT_TRUE(resources.add_guest_resource(2));
     for (uint32_t context = 1; context <= 1000; ++context) {
         for (const uint32_t number : {1U, 2U})
             resources.find(number)->contexts.insert(context);

@@ -21,7 +21,7 @@ class EndpointTest : public testing::Test {
  protected:
     EndpointTest() {
         auto ends = stream_pair();
-        endpoint_ = *Endpoint::create(std::move(ends[0]), device_, *channel_, *loop_, log_,
+        endpoint_ = *Endpoint::create(std::move(ends[0]), device_, memory_, *channel_, *loop_, log_,
                                       [this] { closed_ = true; });
         vmm_ = std::make_unique<FakeVmm>(std::move(ends[1]), *loop_);
     }
@@ -114,7 +114,8 @@ class EndpointTest : public testing::Test {
     std::unique_ptr<apir::WorkerLauncher> launcher_ = launcher_of("echo");
     apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
-    gpu::Device device_{renderer_, *channel_, log_};
+    virtio::GuestMemory memory_;
+    gpu::Device device_{renderer_, *channel_, memory_, log_};
     bool closed_ = false;
     std::unique_ptr<Endpoint> endpoint_;
     std::unique_ptr<FakeVmm> vmm_;
@@ -139,7 +140,7 @@ TEST_F(EndpointTest, TellsTheVmmWhatItIs) {
     const auto config = vmm_->ask(RequestType::kGetConfig,
                                   joined(bytes_of(0U, 20U, 0U), std::vector<std::byte>(20)));
     ASSERT_EQ(config.size(), 32U);
-    EXPECT_EQ(number_at<uint32_t>(config, 12 + 8), 0U);   // scanouts
+    EXPECT_EQ(number_at<uint32_t>(config, 12 + 8), 1U);   // scanouts
     EXPECT_EQ(number_at<uint32_t>(config, 12 + 12), 1U);  // capsets
 }
 
@@ -273,6 +274,15 @@ TEST_F(EndpointTest, MalformedMessagesCloseTheConnection) {
 TEST_F(EndpointTest, FeaturesThatWereNotOfferedCloseTheConnection) {
     vmm_->send(RequestType::kSetFeatures, bytes_of(uint64_t{2}));
     EXPECT_TRUE(closed_);
+}
+
+// As vhost-user-gpu-pci does before QEMU 11.2.
+TEST_F(EndpointTest, TheVmmMayLeaveFeaturesOutAndAddResettingOfRings) {
+    vmm_->send(RequestType::kSetFeatures, bytes_of(uint64_t{0x10170000001}));
+    EXPECT_FALSE(vmm_->is_closed());
+    auto [ours, theirs] = stream_pair();
+    vmm_->send(RequestType::kGpuSetSocket, {}, {theirs.number()});
+    EXPECT_FALSE(vmm_->is_closed());
 }
 
 TEST_F(EndpointTest, RequestsThatWereNotOfferedCloseTheConnection) {
