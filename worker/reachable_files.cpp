@@ -99,10 +99,9 @@ std::vector<std::string> named_backends(const backend::CatalogueOptions& options
 bool may_load_drivers(const backend::CatalogueOptions& options) {
     const std::vector<std::string> named = named_backends(options);
     const bool all = named.empty() && options.rpc_servers.empty();
-    return all || std::any_of(named.begin(), named.end(),
-                              [](const std::string& backend) {
-                                  return !computes_on_cpu(backend) && backend != "rpc";
-                              });
+    return all || std::any_of(named.begin(), named.end(), [](const std::string& backend) {
+               return !computes_on_cpu(backend) && backend != "rpc";
+           });
 }
 
 void add_devices(sandbox::Reachable& files) {
