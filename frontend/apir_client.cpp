@@ -18,6 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kLevelTimeout(5);
 constexpr std::chrono::seconds kLoadTimeout(60);
 constexpr std::chrono::seconds kOpenRingTimeout(30);
 constexpr std::chrono::milliseconds kSlice(500);
@@ -52,7 +53,9 @@ Result<std::unique_ptr<ApirClient>> ApirClient::create(Transport& transport) {
 Result<std::unique_ptr<ApirClient>> ApirClient::start(Transport& transport, wire::Log& log) {
     auto client = TRY(create(transport));
     const auto versions = TRY(client->handshake());
-    log.debug("{}: APIR {}.{}", transport.name(), versions.major, versions.minor);
+    TRY(client->find_out_level());
+    log.debug("{}: APIR {}.{}, level {}", transport.name(), versions.major, versions.minor,
+              client->speaks_level2() ? 2 : 1);
     TRY(client->load_library());
     return client;
 }
@@ -91,7 +94,8 @@ Result<uint32_t> ApirClient::await_answer(std::chrono::milliseconds timeout,
     while (Clock::now() < deadline) {
         if (const auto code = TRY(await(replies_, std::min(timeout, kSlice), never)))
             return *code;
-        if (Clock::now() < deadline)
+        // Only a host of level 2 answers those.
+        if (speaks_level2_ && Clock::now() < deadline)
             TRY(ping([this] { return replies_.code().has_value(); }));
     }
     return wire::fail(Fault::kLost, "the host did not answer {} within {} ms; {}", what,
@@ -113,24 +117,26 @@ Result<void> ApirClient::load_library() {
     const std::lock_guard lock(mutex_);
     const Writer command = level1_command(ApirType::kLoadlibrary, 0, replies_.number());
     const uint32_t code = TRY(ask(command, kLoadTimeout, "LOADLIBRARY"));
-    if (code != 0)
+    if (code != 0 && speaks_level2_)
         return wire::fail(Fault::kRefused,
                           "the host could not start its compute worker (code {}); the log of "
                           "ggml-virtgpu-host says why",
                           code);
+    if (code != 0)
+        return wire::fail(Fault::kRefused,
+                          "the host could not load its backend library (code {}); its log, and "
+                          "APIR_LLAMA_CPP_LOG_TO_FILE there, say why",
+                          code);
     return {};
 }
 
-// Upstream's hosts know no pings, which ask() would send if it had to wait long.
-Result<bool> ApirClient::knows_level2() {
+// Upstream's hosts refuse any FORWARD before LOADLIBRARY, and go wrong by themselves where the
+// library that they loaded refuses one.
+Result<void> ApirClient::find_out_level() {
     const std::lock_guard lock(mutex_);
-    replies_.clear();
-    TRY(transport_.submit(forward_command(ApirForward::kPing, replies_.number()).bytes()));
-    const auto code = TRY(await(replies_, kLoadTimeout, never));
-    out_of_step_ = !code;
-    if (!code)
-        return wire::fail(Fault::kLost, "the host does not answer a FORWARD of level 2");
-    return *code == protocol::kApirForwardSuccess;
+    const Writer question = forward_command(ApirForward::kPing, replies_.number());
+    speaks_level2_ = TRY(ask(question, kLevelTimeout, "PING")) == protocol::kApirForwardSuccess;
+    return {};
 }
 
 Result<std::vector<std::byte>> ApirClient::forward(

@@ -24,13 +24,13 @@ class ApirClient {
     ApirClient(Transport& transport, ReplyPage replies, ReplyPage pings)
         : transport_(transport), replies_(std::move(replies)), pings_(std::move(pings)) {}
 
-    // create(), handshake() and load_library().
+    // From create() to load_library(), and asks in between what level the host speaks.
     static wire::Result<std::unique_ptr<ApirClient>> start(Transport& transport, wire::Log& log);
+    // Whether it is level 2; known after start().
+    bool speaks_level2() const { return speaks_level2_; }
 
     wire::Result<protocol::ApirHandshakeReply> handshake(
         std::chrono::milliseconds timeout = std::chrono::seconds(5));
-    // Whether the host knows level 2. Asks with a FORWARD id that upstream's hosts refuse.
-    wire::Result<bool> knows_level2();
     // One of upstream's commands, with as much of the reply's payload as a page holds. Waits as
     // long as it takes where there is no `timeout`: nobody knows how long a graph computes.
     // Fault::kRefused for any code but success.
@@ -53,6 +53,7 @@ class ApirClient {
     wire::Result<std::optional<uint32_t>> await(const ReplyPage& page,
                                                 std::chrono::milliseconds timeout,
                                                 const std::function<bool()>& stop);
+    wire::Result<void> find_out_level();
     // Sends a command and waits for its reply's code. Only with the lock held.
     wire::Result<uint32_t> ask(const wire::Writer& command, std::chrono::milliseconds timeout,
                                std::string_view what);
@@ -63,6 +64,7 @@ class ApirClient {
     Transport& transport_;
     std::mutex mutex_;
     bool out_of_step_ = false;
+    bool speaks_level2_ = false;
     ReplyPage replies_;
     // A page of its own: a late answer to a ping must not pass for the answer to something else,
     // and pings go on while a slow command is pending.

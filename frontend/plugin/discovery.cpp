@@ -59,7 +59,7 @@ bool names_a_socket(const char* path) {
 wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,
                                                               wire::Trace* trace, wire::Log& log) {
     auto apir = TRY(ApirClient::start(*transport, log));
-    if (TRY(apir->knows_level2()))
+    if (apir->speaks_level2())
         return TRY(Connection::open(std::move(transport), std::move(apir), log, trace));
     return TRY(UpstreamHost::open(std::move(transport), std::move(apir), log));
 }

@@ -148,6 +148,13 @@ TEST_F(FrontendTest, FindsOutThatTheHostSpeaksLevel1Only) {
     EXPECT_THAT(log_.text(), HasSubstr("speaks level 1 (APIR) only"));
 }
 
+// Upstream's host goes wrong where its library refuses an id.
+TEST_F(FrontendTest, AsksForNothingThatUpstreamsLibraryDoesNotKnow) {
+    connect();
+    expect_same_as_native();
+    EXPECT_EQ(transport_->unknown_forwards(), 0);
+}
+
 TEST_F(FrontendTest, ComputesInSharedMemory) {
     connect();
     expect_same_as_native();

@@ -1,9 +1,10 @@
 // Our frontend's way to a FakeVirglrenderer.
 #pragma once
 
-#include <algorithm>
+#include <cstring>
 
 #include "frontend/transport/transport.h"
+#include "protocol/generated/structures.h"
 #include "tests/apir/fake_virglrenderer.h"
 
 namespace virtgpu::test {
@@ -49,6 +50,7 @@ class VirglrendererTransport : public frontend::Transport {
     wire::Result<void> submit(std::span<const std::byte> command) override {
         if (!connected_)
             return wire::fail(wire::Fault::kLost, "gone");
+        note(command);
         context_.submit(command);
         return {};
     }
@@ -64,8 +66,21 @@ class VirglrendererTransport : public frontend::Transport {
     // The window is full from now on.
     void refuse_regions() { largest_ = 0; }
     size_t regions() const { return regions_; }
+    // FORWARD ids that upstream does not have, handed to the library that it has loaded.
+    int unknown_forwards() const { return unknown_forwards_; }
 
  private:
+    void note(std::span<const std::byte> command) {
+        int32_t type = 0;
+        uint32_t id = 0;
+        std::memcpy(&type, command.data(), sizeof type);
+        std::memcpy(&id, command.data() + sizeof type, sizeof id);
+        loaded_ = loaded_ || type == static_cast<int32_t>(protocol::ApirType::kLoadlibrary);
+        if (loaded_ && type == static_cast<int32_t>(protocol::ApirType::kForward) &&
+            !protocol::is_forward_command(id))
+            ++unknown_forwards_;
+    }
+
     static wire::Result<void> no_rings() {
         return wire::fail(wire::Fault::kPeer, "upstream's hosts have no rings");
     }
@@ -74,6 +89,8 @@ class VirglrendererTransport : public frontend::Transport {
     size_t largest_;
     size_t regions_ = 0;
     bool connected_ = true;
+    bool loaded_ = false;
+    int unknown_forwards_ = 0;
 };
 
 }  // namespace virtgpu::test
