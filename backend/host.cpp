@@ -47,8 +47,8 @@ struct Looking {
 constexpr Looking kBesideProcessors{std::chrono::microseconds(500), std::chrono::microseconds(200),
                                     std::chrono::microseconds(200)};
 // Also from one part of a prompt to the next, which an application prepares on a processor while
-// the GPU idles. Who waits for a GPU polls, too, in the driver.
-constexpr Looking kBesideGpus{std::chrono::microseconds(1000), std::chrono::microseconds(2000),
+// the GPU idles. Who waits for a GPU without us polls as long as that takes, in the driver.
+constexpr Looking kBesideGpus{std::chrono::milliseconds(10), std::chrono::milliseconds(2),
                               std::chrono::seconds(1)};
 
 // Polling takes a processor. There is one to spare when the graphs are computed by a GPU, or on

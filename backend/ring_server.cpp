@@ -19,6 +19,11 @@ protocol::Status status_of(Fault fault) {
     return protocol::Status::kLost;
 }
 
+// Whether nothing is answered.
+bool is_quiet(const wire::Request& request, const Result<void>& outcome) {
+    return outcome && protocol::is_queued(static_cast<protocol::Command>(request.command));
+}
+
 }  // namespace
 
 RingServer::RingServer(wire::HostRing ring, uint32_t number, const Manner& manner,
@@ -124,9 +129,12 @@ bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) 
         fail(request.sequence, answered.error().message());
         return false;
     }
-    // A device that computes in the background is waited for once, after the last request.
+    // A device that computes in the background is waited for once, after the last request. The
+    // guest need not wait for it to read an answer.
     if (!commands_.unfinished())
         complete(request.sequence);
+    else if (!is_quiet(request, outcome) && ring_.is_slept_for(request.sequence))
+        signals_->signal_completion();
     return true;
 }
 
@@ -139,7 +147,7 @@ Result<void> RingServer::wait_after(const wire::Request& request, const StopAske
 }
 
 Result<void> RingServer::answer(const wire::Request& request, const Result<void>& outcome) {
-    if (outcome && protocol::is_queued(static_cast<protocol::Command>(request.command)))
+    if (is_quiet(request, outcome))
         return {};
     if (outcome)
         return ring_.reply(request.sequence, protocol::Status::kOk, payload_.bytes());

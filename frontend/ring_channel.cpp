@@ -126,7 +126,7 @@ Result<std::vector<std::byte>> RingChannel::call(protocol::Command command,
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
     const uint64_t sequence = TRY(send(command, request));
-    TRY(await(sequence));
+    TRY(await_reply(sequence));
     return take_reply(sequence);
 }
 
@@ -222,11 +222,22 @@ Result<void> RingChannel::await(uint64_t sequence) {
     return {};
 }
 
+// The host answers while its devices are still busy with what was queued before.
+Result<void> RingChannel::await_reply(uint64_t sequence) {
+    TRY(ring_doorbell());
+    services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
+    const wire::TraceSpan span(services_.trace, "ask", 0, number_, sequence);
+    if (poll(sequence, longest_polling()))
+        return {};
+    if (const auto slept = sleep(sequence); !slept)
+        return lose(slept.error());
+    return {};
+}
+
 // Polls at the end of the time that the last wait took, because polling takes from the processor's
 // other thread, where the host may compute, and because waking up late costs more than polling.
 Result<void> RingChannel::wait(uint64_t sequence) {
-    const std::chrono::microseconds longest(
-        services_.polling_microseconds.load(std::memory_order_relaxed));
+    const std::chrono::microseconds longest = longest_polling();
     if (longest.count() != 0) {
         if (last_wait_ > longest)
             TRY(doze(sequence, last_wait_ -
@@ -235,6 +246,15 @@ Result<void> RingChannel::wait(uint64_t sequence) {
         if (poll(sequence, longest))
             return {};
     }
+    return sleep(sequence);
+}
+
+std::chrono::microseconds RingChannel::longest_polling() const {
+    return std::chrono::microseconds(
+        services_.polling_microseconds.load(std::memory_order_relaxed));
+}
+
+Result<void> RingChannel::sleep(uint64_t sequence) {
     while (!settled(sequence)) {
         TRY(doze(sequence, kSlice));
         if (!settled(sequence) && Clock::now() - last_check_ >= kShortestCheckInterval)

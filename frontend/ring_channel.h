@@ -126,7 +126,10 @@ class RingChannel : public CommandStubs {
                                                    std::span<const std::byte> request);
     wire::Result<void> ring_doorbell();
     wire::Result<void> await(uint64_t sequence);
+    wire::Result<void> await_reply(uint64_t sequence);
     wire::Result<void> wait(uint64_t sequence);
+    wire::Result<void> sleep(uint64_t sequence);
+    std::chrono::microseconds longest_polling() const;
     bool poll(uint64_t sequence, std::chrono::microseconds longest) const;
     wire::Result<void> doze(uint64_t sequence, Clock::duration time);
     wire::Result<void> check_host(uint64_t sequence);

@@ -93,7 +93,8 @@ void GuestRing::want(uint64_t sequence) {
 
 bool GuestRing::prepare_wait(uint64_t sequence) {
     memory_.waiting_for().store(sequence, std::memory_order_seq_cst);
-    if (memory_.completed().load(std::memory_order_seq_cst) < sequence)
+    if (memory_.completed().load(std::memory_order_seq_cst) < sequence &&
+        memory_.reply_tail().load(std::memory_order_seq_cst) == reply_head_)
         return true;
     end_wait();
     return false;

@@ -44,8 +44,8 @@ class GuestRing {
     // Says that somebody waits for `sequence` from now on, awake or asleep: the host then waits for
     // its devices.
     void want(uint64_t sequence);
-    // Says that the guest is about to sleep until `sequence` is done. Returns false when it is done
-    // already. The host then signals the ring when it is.
+    // Says that the guest is about to sleep until `sequence` is done or there is a reply. Returns
+    // false when that is so already. The host then signals the ring when it is.
     bool prepare_wait(uint64_t sequence);
     void end_wait();
     // Asks the host not to compute to their end what the requests up to `sequence` compute.

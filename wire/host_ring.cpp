@@ -64,7 +64,8 @@ Result<void> HostRing::reply(uint64_t sequence, protocol::Status status,
     ring.copy_in(reply_tail_, header);
     ring.copy_in(reply_tail_ + header.size(), payload);
     reply_tail_ += space;
-    memory_.reply_tail().store(reply_tail_, std::memory_order_release);
+    // seq_cst, as in complete(): a guest may sleep for the reply alone.
+    memory_.reply_tail().store(reply_tail_, std::memory_order_seq_cst);
     return {};
 }
 
@@ -72,6 +73,10 @@ bool HostRing::complete(uint64_t sequence) {
     // seq_cst on both: the guest stores `waiting_for` and then loads `completed`, so one of the two
     // sees the other and no wake-up is lost.
     memory_.completed().store(sequence, std::memory_order_seq_cst);
+    return is_slept_for(sequence);
+}
+
+bool HostRing::is_slept_for(uint64_t sequence) const {
     const uint64_t waiting_for = memory_.waiting_for().load(std::memory_order_seq_cst);
     return waiting_for != 0 && waiting_for <= sequence;
 }

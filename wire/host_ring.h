@@ -40,6 +40,9 @@ class HostRing {
     // signaled.
     bool complete(uint64_t sequence);
 
+    // Whether the guest sleeps until this request, or an earlier one, is done or answered.
+    bool is_slept_for(uint64_t sequence) const;
+
     // Before sleeping: true when the ring is still empty after the guest has been told that it must
     // ring the doorbell.
     bool prepare_sleep();

@@ -6,7 +6,7 @@ import sys
 from benchmark import contenders, llama_bench, models
 
 CLIENTS = 4
-REPETITIONS = 12  # of the generation test in each program: long enough that starting up counts little
+REPETITIONS = 6  # of the generation test in each program: long enough that starting up counts little
 
 
 def measure(settings):

@@ -19,6 +19,8 @@ def measure(settings):
         _load(everybody[0], model, settings)
         for number in range(1, settings.rounds + 1):
             for contender in everybody:
+                if not settings.measures(contender):
+                    continue
                 print(f"loading {model.name}, round {number} of {settings.rounds}: {contender.name}", file=sys.stderr)
                 seconds[contender.name].append(_load(contender, model, settings))
     return {"model": model.name, "seconds": dict(seconds)}

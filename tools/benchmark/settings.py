@@ -19,9 +19,12 @@ class Settings:
     tokens: int = 0  # of the endurance test; 0 leaves it out
     idle_seconds: float = 5
     models: tuple = ()  # GGUF files for tokens per second; none: the demo model and random ones
-    contenders: tuple = ()  # of tokens per second; none: all
+    contenders: tuple = ()  # of tokens per second and loading; none: all
     variants: tuple = ()  # of tokens per second; none: all
     quick: bool = False  # only to see that everything works
+
+    def measures(self, contender):
+        return not self.contenders or contender.name in self.contenders
 
     @property
     def logs(self):

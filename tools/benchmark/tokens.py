@@ -62,7 +62,7 @@ def _measure_model(settings, variant, model):
     with contenders.everybody(threads, logs, variant.repack, settings.backend) as everybody:
         for number in range(1, settings.rounds + 1):
             for contender in everybody:
-                if settings.contenders and contender.name not in settings.contenders:
+                if not settings.measures(contender):
                     continue
                 print(f"{model.name} ({variant.name}), round {number} of {settings.rounds}: {contender.name}",
                       file=sys.stderr)
