@@ -12,10 +12,6 @@ inline constexpr size_t kMaxContexts = 128;
 inline constexpr size_t kMaxRingsOfTenant = 1024;
 // A few descriptors each; regions are meant to be few and large.
 inline constexpr size_t kMaxRegions = 2048;
-// Bytes of one region. Its pages are there before its creation is answered, which takes a fraction
-// of a second for each GiB, and nothing else is served meanwhile: pings must be answered within
-// half a second.
-inline constexpr uint64_t kMaxRegionBytes = uint64_t{1} << 30;
 // LOADLIBRARY commands of one context that wait for the worker. A frontend sends one.
 inline constexpr size_t kMaxWaitingLoads = 16;
 // Guest memory blobs cost us their page list only.

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "device/container/endpoint.h"
+#include "device/page_supply.h"
 #include "device/vhost_user/endpoint.h"
 
 namespace virtgpu::device {
@@ -95,7 +96,7 @@ Result<void> serve_machine(FileDescriptor socket, const TenantOptions& options, 
     EventLoop& loop = service->loop();
     apir::Renderer renderer(options.worker, apir::Waiter::kFence, loop, log);
     const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
-    gpu::Device device(renderer, *channel, log, options.capsets);
+    gpu::Device device(renderer, *channel, TRY(PageSupply::create(loop)), log, options.capsets);
     log.info("a VMM connected");
     const auto endpoint = TRY(vhost_user::Endpoint::create(std::move(socket), device, *channel,
                                                            loop, log, [&] { loop.stop(); }));

@@ -29,8 +29,8 @@ class Device {
     using Respond = std::function<void(std::vector<std::byte>)>;
 
     // All references must outlive the device.
-    Device(apir::Renderer& renderer, Window& window, wire::Log& log,
-           CapsetOptions capsets = CapsetOptions::kApir);
+    Device(apir::Renderer& renderer, Window& window, std::shared_ptr<device::PageSupply> pages,
+           wire::Log& log, CapsetOptions capsets = CapsetOptions::kApir);
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
@@ -64,6 +64,7 @@ class Device {
 
     Reply make_reply(const Header& header, const Respond& respond);
     void refuse(const Reply& reply, ResponseType type, std::string_view why);
+    void on_pages(const MapBlob& command, const wire::Result<void>& pages, const Reply& reply);
     void on_visible(const MapBlob& command, const wire::Result<void>& result, const Reply& reply);
     void attach_all(uint32_t number, const Resource& resource);
     void detach_all(uint32_t number, const Resource& resource);
@@ -71,6 +72,7 @@ class Device {
     apir::Renderer& renderer_;
     wire::Log& log_;
     std::vector<uint32_t> capsets_;
+    std::shared_ptr<device::PageSupply> pages_;
     HostVisibleMemory memory_;
     Resources resources_;
     FenceTimelines timelines_;

@@ -31,9 +31,6 @@ Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     TRY(check_number(number));
     if (resources_.size() - guest_blobs_ == device::kMaxRegions)
         return fail(Fault::kRefused, "all {} regions are in use", device::kMaxRegions);
-    if (size > device::kMaxRegionBytes)
-        return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
-                    device::kMaxRegionBytes);
     if (size == 0 || size > largest_blob_)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     largest_blob_);

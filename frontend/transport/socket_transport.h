@@ -47,7 +47,8 @@ class SocketTransport : public Transport {
     wire::Result<void> send(protocol::ContainerMessage id, uint32_t serial,
                             const wire::Writer& fields);
     // Sends a message and waits for its answer.
-    wire::Result<Answer> ask(protocol::ContainerMessage id, const wire::Writer& fields);
+    wire::Result<Answer> ask(protocol::ContainerMessage id, const wire::Writer& fields,
+                             std::chrono::seconds more_time = {});
     void destroy_region(uint32_t number);
 
     wire::PacketSocket socket_;

@@ -89,7 +89,7 @@ class DeviceTest : public testing::Test {
     apir::WorkerOptions options_ = fake_worker("silent");
     apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
     FakeWindow window_;
-    Device device_{renderer_, window_, log_};
+    Device device_{renderer_, window_, *device::PageSupply::create(*loop_), log_};
     std::vector<std::vector<std::byte>> responses_;
 };
 
@@ -143,7 +143,7 @@ TEST_F(VenusDeviceTest, OffersBothCapsets) {
 TEST_F(VenusDeviceTest, CountsCommandTypesFromWhereVenusEnds) {
     ASSERT_EQ(answer_of_venus(context(1, protocol::kCapsetVenus)), ResponseType::kOkNoData);
     ASSERT_EQ(answer_of_venus(context(2, protocol::kCapsetApir)), ResponseType::kOkNoData);
-    device::SealedMemoryAllocator allocator(1 << 20);
+    device::SealedMemoryAllocator allocator(1 << 20, *device::PageSupply::create(*loop_));
     const device::SharedMemory replies = *allocator.allocate(4096);
     ReplyReader reader(*replies);
     for (const uint32_t id : {1U, 2U})

@@ -114,7 +114,7 @@ class EndpointTest : public testing::Test {
     apir::WorkerOptions options_ = fake_worker("echo");
     apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
     std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
-    gpu::Device device_{renderer_, *channel_, log_};
+    gpu::Device device_{renderer_, *channel_, *device::PageSupply::create(*loop_), log_};
     bool closed_ = false;
     std::unique_ptr<Endpoint> endpoint_;
     std::unique_ptr<FakeVmm> vmm_;
