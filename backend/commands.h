@@ -80,6 +80,14 @@ class Commands : public CommandHandler {
     Result<ggml_tensor*> build_range(const protocol::TensorData& tensor, uint64_t offset,
                                      uint64_t size, HeldBuffers& buffers);
     Result<wire::BulkData> bulk(const protocol::RegionSpan& span);
+    // What SET_TENSOR and GET_TENSOR name.
+    struct Transfer {
+        ggml_tensor* tensor;
+        wire::BulkData data;
+        Stream::Held held;  // what must stay until a stream has done it
+    };
+    template <typename Request>
+    Result<Transfer> transfer(const Request& request, HeldBuffers& buffers);
     Result<Stream*> stream() const;
     // The span's bytes, copied out once. Valid until the next.
     Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
