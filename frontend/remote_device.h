@@ -43,10 +43,6 @@ class RemoteDevice {
     // Bytes that the tensor needs in a buffer of this device, at least ggml_nbytes.
     size_t alloc_size(const ggml_tensor& tensor);
 
-    // Whether the host still works for this device, and until it does not.
-    bool busy() { return connection_.busy(index_); }
-    wire::Result<void> finish() { return connection_.finish(index_); }
-
     wire::Result<std::unique_ptr<RemoteBuffer>> allocate(size_t size);
     wire::Result<std::unique_ptr<RemoteStream>> open_stream();
 
