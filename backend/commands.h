@@ -85,6 +85,14 @@ class Commands : public CommandHandler {
     Result<wire::BulkData> bulk(const protocol::RegionSpan& span);
     // What carries a buffer's bytes in the background; null where transfers are done at once.
     Stream* carrier_of(const Buffer& buffer);
+    // What SET_TENSOR and GET_TENSOR name.
+    struct Transfer {
+        ggml_tensor* tensor;
+        wire::BulkData data;
+        Stream::Held held;  // what must stay until a stream has done it
+    };
+    template <typename Request>
+    Result<Transfer> transfer(const Request& request, HeldBuffers& buffers);
     // The span's bytes, copied out once. Valid until the next.
     Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
 

@@ -1,6 +1,7 @@
 #include "backend/graph_order.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 #include "backend/graph_builder.h"
@@ -72,6 +73,10 @@ Result<protocol::OptimizeGraphReply> better_order(ggml_backend_t backend, Sessio
         return wire::fail(Fault::kRefused, "an order with too many dependencies");
 
     protocol::OptimizeGraphReply reply;
+    // A model's parameters are nodes to ggml while it is trained, and were not built: they compute
+    // nothing and need nothing, so they come first.
+    std::copy_if(valid.nodes.begin(), valid.nodes.end(), std::back_inserter(reply.nodes),
+                 [&](uint32_t node) { return !validate::is_computed(valid.tensors[node]); });
     for (int i = 0; i < ggml_graph_n_nodes(built); ++i)
         reply.nodes.push_back(TRY(position(positions, ggml_graph_node(built, i))));
     for (const auto& [tensor, until] : dependencies.pairs)

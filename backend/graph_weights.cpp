@@ -84,10 +84,10 @@ void GraphWeights::choose(const validate::ValidGraph& graph, const GraphBuilder&
             continue;
         const validate::Place& place = *weights.tensor.place;
         const auto copies = buffers.get(place.buffer).copies();
-        ggml_tensor* const copy =
+        const auto copy =
             copies ? copies->copy_for(node, place.offset, types, session.memory(), session.log())
-                   : nullptr;
-        if (copy != nullptr && use_copy(node, *copy, device))
+                   : WeightCopies::Copy();
+        if (copy.tensor != nullptr && use_copy(node, *copy.tensor, device))
             owners_[copies.get()] = copies;
     }
 }
@@ -118,13 +118,13 @@ bool GraphWeights::outdated() const {
 
 bool GraphWeights::bring_up_to_date(std::vector<std::shared_ptr<const void>>& held) {
     for (const auto& [key, owner] : owners_) {
-        auto copies = owner.lock();
-        if (!copies || copies->abandoned()) {
+        const auto copies = owner.lock();
+        auto hold = copies ? copies->refresh() : nullptr;
+        if (!hold) {
             restore();
             return true;
         }
-        copies->refresh();
-        held.push_back(std::move(copies));
+        held.push_back(std::move(hold));
     }
     return false;
 }

@@ -96,40 +96,39 @@ Result<wire::BulkData> Commands::bulk(const protocol::RegionSpan& span) {
     return bulk_region_->bulk(span.offset, span.size);
 }
 
-Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
-    HeldBuffers buffers(*session_);
+template <typename Request>
+Result<Commands::Transfer> Commands::transfer(const Request& request, HeldBuffers& buffers) {
     ggml_tensor* const tensor =
         TRY(build_range(request.tensor, request.offset, request.data.size, buffers));
-    const wire::BulkData data = TRY(bulk(request.data));
+    Transfer made{tensor, TRY(bulk(request.data)), buffers.all()};
+    made.held.push_back(bulk_region_);
+    return made;
+}
+
+Result<void> Commands::DoSetTensor(const protocol::SetTensorRequest& request) {
+    HeldBuffers buffers(*session_);
+    const auto [tensor, data, held] = TRY(transfer(request, buffers));
     session_->counters().bytes_in += data.size();
     if (data.size() == 0)
         return {};
-    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer))) {
-        Stream::Held held = buffers.all();
-        held.push_back(bulk_region_);
+    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer)))
         carrier->set_tensor(tensor, request.offset, data, held);
-    } else {
+    else
         ggml_backend_tensor_set(tensor, data.data(), request.offset, data.size());
-    }
     mark_changed(request.tensor, request.offset, data.size(), buffers);
     return {};
 }
 
 Result<void> Commands::DoGetTensor(const protocol::GetTensorRequest& request) {
     HeldBuffers buffers(*session_);
-    const ggml_tensor* const tensor =
-        TRY(build_range(request.tensor, request.offset, request.data.size, buffers));
-    const wire::BulkData data = TRY(bulk(request.data));
+    const auto [tensor, data, held] = TRY(transfer(request, buffers));
     session_->counters().bytes_out += data.size();
     if (data.size() == 0)
         return {};
-    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer))) {
-        Stream::Held held = buffers.all();
-        held.push_back(bulk_region_);
+    if (Stream* const carrier = carrier_of(buffers.get(request.tensor.buffer)))
         carrier->get_tensor(tensor, request.offset, data, held);
-    } else {
+    else
         ggml_backend_tensor_get(tensor, data.data(), request.offset, data.size());
-    }
     return {};
 }
 

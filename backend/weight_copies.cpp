@@ -5,26 +5,28 @@
 namespace virtgpu::backend {
 
 WeightCopies::ByOffset::iterator WeightCopies::first_behind(uint64_t offset) {
-    auto found = copies_.upper_bound(offset);
-    if (found == copies_.begin())
+    auto found = copies_->upper_bound(offset);
+    if (found == copies_->begin())
         return found;
     const auto before = std::prev(found);
     return before->first + before->second->original_bytes() > offset ? before : found;
 }
 
-ggml_tensor* WeightCopies::copy_for(const ggml_tensor& node, uint64_t offset,
-                                    const CopyTypes& types,
-                                    const std::shared_ptr<MemoryAccount>& account, wire::Log& log) {
+WeightCopies::Copy WeightCopies::copy_for(const ggml_tensor& node, uint64_t offset,
+                                          const CopyTypes& types,
+                                          const std::shared_ptr<MemoryAccount>& account,
+                                          wire::Log& log) {
     const std::lock_guard lock(mutex_);
     const ggml_tensor& original = *node.src[0];
     const auto found = first_behind(offset);
-    const bool taken = found != copies_.end() && found->first < offset + ggml_nbytes(&original);
+    const bool taken = found != copies_->end() && found->first < offset + ggml_nbytes(&original);
     if (taken)
-        return found->second->is_of(original) ? found->second->tensor() : nullptr;
+        return found->second->is_of(original) ? Copy{found->second->tensor(), copies_} : Copy{};
     if (full_)
-        return nullptr;
+        return {};
     ggml_backend_buffer_type_t const type = types.best_for(node);
-    return type == nullptr ? nullptr : make(node, offset, type, account, log);
+    ggml_tensor* const made = type == nullptr ? nullptr : make(node, offset, type, account, log);
+    return made == nullptr ? Copy{} : Copy{made, copies_};
 }
 
 ggml_tensor* WeightCopies::make(const ggml_tensor& node, uint64_t offset,
@@ -38,29 +40,41 @@ ggml_tensor* WeightCopies::make(const ggml_tensor& node, uint64_t offset,
                   copy.error().message());
         return nullptr;
     }
+    if (copies_->empty())
+        account->add_spare(weak_from_this());
     ggml_tensor* const tensor = (*copy)->tensor();
-    copies_.emplace(offset, std::move(*copy));
+    copies_->emplace(offset, std::move(*copy));
     stale_ = true;
     return tensor;
 }
 
 void WeightCopies::mark_changed(uint64_t offset, uint64_t size) {
     const std::lock_guard lock(mutex_);
-    for (auto copy = first_behind(offset); copy != copies_.end() && copy->first < offset + size;
+    for (auto copy = first_behind(offset); copy != copies_->end() && copy->first < offset + size;
          ++copy) {
         copy->second->mark_stale();
         stale_ = true;
     }
 }
 
-void WeightCopies::refresh() {
-    if (!stale_)
-        return;
+WeightCopies::Hold WeightCopies::refresh() {
     const std::lock_guard lock(mutex_);
-    for (const auto& [offset, copy] : copies_)
+    if (abandoned_)
+        return nullptr;
+    if (!stale_)
+        return copies_;
+    for (const auto& [offset, copy] : *copies_)
         if (copy->stale())
             copy->fill();
     stale_ = false;
+    return copies_;
+}
+
+void WeightCopies::give_up() {
+    const std::lock_guard lock(mutex_);
+    abandon();
+    full_ = true;
+    copies_ = std::make_shared<ByOffset>();
 }
 
 }  // namespace virtgpu::backend

@@ -1,6 +1,7 @@
 #include "device/sealed_memory.h"
 
 #include "device/huge_pages.h"
+#include "device/page_supply.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -56,7 +57,7 @@ uint64_t whole_pages(uint64_t size) {
     return (size + page - 1) / page * page;
 }
 
-Result<SharedMemory> SealedMemoryAllocator::allocate(uint64_t size) {
+Result<SharedMemory> SealedMemoryAllocator::claim(uint64_t size) {
     if (size == 0 || size > limit_)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     limit_);
@@ -65,14 +66,14 @@ Result<SharedMemory> SealedMemoryAllocator::allocate(uint64_t size) {
         return fail(Fault::kRefused, "a region of {} bytes; {} of {} are in use", rounded, *used_,
                     limit_);
     auto file = TRY(SealedFile::create(rounded));
-    TRY(file->allocate(0, rounded));
     *used_ += rounded;
     // A client may keep its descriptor, and the pages with it. What it touches from now on is
     // accounted to it, as with any file of its own.
-    return std::make_shared<const SealedMemory>(file, 0, rounded, [file, used = used_, rounded] {
-        file->discard(0, rounded);
-        *used -= rounded;
-    });
+    return std::make_shared<const SealedMemory>(file, 0, rounded,
+                                                [file, used = used_, pages = pages_, rounded] {
+                                                    *used -= rounded;
+                                                    pages->take_back(file, 0, rounded, [] {});
+                                                });
 }
 
 }  // namespace virtgpu::device

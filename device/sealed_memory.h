@@ -47,8 +47,8 @@ class SealedFile {
     FileIdentity identity_;
 };
 
-// A part of a sealed file, all of whose pages are there. Lives until the last of its users, the
-// worker included, gives it up.
+// A part of a sealed file, which PageSupply puts pages behind. Lives until the last of its users,
+// the worker included, gives it up.
 class SealedMemory : public RegionMemory {
  public:
     // `released` is called by the destructor.
@@ -63,6 +63,7 @@ class SealedMemory : public RegionMemory {
     SealedMemory& operator=(const SealedMemory&) = delete;
 
     int file() const { return piece_.file; }
+    const std::shared_ptr<const SealedFile>& sealed_file() const { return file_; }
     uint64_t offset() const { return piece_.offset; }  // in the file; a multiple of the page size
     std::span<const FilePiece> pieces() const override { return {&piece_, 1}; }
 
@@ -76,18 +77,22 @@ using SharedMemory = std::shared_ptr<const SealedMemory>;
 
 uint64_t whole_pages(uint64_t size);
 
+class PageSupply;
+
 // Makes memory for one tenant, a file each, up to a limit.
 class SealedMemoryAllocator {
  public:
-    explicit SealedMemoryAllocator(uint64_t limit) : limit_(limit) {}
+    SealedMemoryAllocator(uint64_t limit, std::shared_ptr<PageSupply> pages)
+        : limit_(limit), pages_(std::move(pages)) {}
 
-    // Rounds up to whole pages. Fault::kRefused over the limit or when the host has no memory left.
-    wire::Result<SharedMemory> allocate(uint64_t size);
+    // Rounds up to whole pages, which are not there yet. Fault::kRefused over the limit.
+    wire::Result<SharedMemory> claim(uint64_t size);
     uint64_t used() const { return *used_; }
     uint64_t room() const { return limit_ - *used_; }
 
  private:
     uint64_t limit_;
+    std::shared_ptr<PageSupply> pages_;
     std::shared_ptr<uint64_t> used_ = std::make_shared<uint64_t>(0);
 };
 

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "device/container/endpoint.h"
+#include "device/page_supply.h"
 #include "device/vhost_user/endpoint.h"
 
 namespace virtgpu::device {
@@ -101,7 +102,8 @@ Result<void> serve_machine(FileDescriptor socket, apir::WorkerLauncher& launcher
     apir::Renderer renderer(launcher, renderer_options(apir::Waiter::kFence, options), loop, log);
     const auto channel = TRY(vhost_user::BackendChannel::create(options.window_size, loop, log));
     virtio::GuestMemory memory;
-    gpu::Device device(renderer, *channel, memory, log, options.capsets);
+    gpu::Device device(renderer, *channel, memory, TRY(PageSupply::create(loop)), log,
+                       options.capsets);
     log.info("a VMM connected");
     const auto endpoint = TRY(vhost_user::Endpoint::create(
         std::move(socket), device, memory, *channel, loop, log, [&] { loop.stop(); }));

@@ -121,8 +121,7 @@ Result<std::byte*> Connection::allocate_host_memory(size_t size) {
     return host_memory_.allocate(size);
 }
 
-Result<std::shared_ptr<RingChannel>> Connection::open_ring(uint32_t device,
-                                                           RingChannel::Sizes sizes) {
+Result<std::shared_ptr<RingChannel>> Connection::open_ring(RingChannel::Sizes sizes) {
     const uint32_t number = TRY(ring_numbers_.take());
     auto opened = RingChannel::open(services(), number, sizes, commands_.get());
     if (!opened) {
@@ -135,7 +134,7 @@ Result<std::shared_ptr<RingChannel>> Connection::open_ring(uint32_t device,
         ring_numbers_.give_back(number);
     });
     const std::lock_guard lock(streams_mutex_);
-    streams_.emplace(ring, device);
+    streams_.insert(ring);
     return ring;
 }
 
@@ -150,38 +149,42 @@ void Connection::close_ring(const std::shared_ptr<RingChannel>& ring) {
     log_traffic();
 }
 
-std::vector<std::shared_ptr<RingChannel>> Connection::streams_of(std::optional<uint32_t> device) {
-    std::vector<std::shared_ptr<RingChannel>> found;
+std::vector<std::shared_ptr<RingChannel>> Connection::streams() {
     const std::lock_guard lock(streams_mutex_);
-    for (const auto& [stream, of_device] : streams_)
-        if (!device || *device == of_device)
-            found.push_back(stream);
-    return found;
+    return {streams_.begin(), streams_.end()};
 }
 
 // Others go on meanwhile: the lock is not held while waiting.
 Result<void> Connection::finish_streams() {
     TRY(health_.check());
-    for (const auto& stream : streams_of(std::nullopt))
+    for (const auto& stream : streams())
         TRY(stream->finish());
     return {};
 }
 
-bool Connection::busy(uint32_t device) {
+bool Connection::busy(const protocol::Handle& buffer) {
     if (!commands_->idle())
         return true;
     const std::lock_guard lock(streams_mutex_);
-    return std::any_of(streams_.begin(), streams_.end(), [device](const auto& stream) {
-        return stream.second == device && !stream.first->idle();
-    });
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [&](const auto& stream) { return !stream->idle(buffer); });
 }
 
-Result<void> Connection::finish(uint32_t device) {
+Result<void> Connection::finish(const protocol::Handle& buffer) {
     TRY(health_.check());
     TRY(commands_->finish());
-    for (const auto& stream : streams_of(device))
-        TRY(stream->finish());
+    for (const auto& stream : streams())
+        TRY(stream->finish(stream->uses().last(buffer)));
     return {};
+}
+
+void Connection::note_freed(const protocol::Handle& buffer) {
+    // In a forked child another thread may hold the lock for ever.
+    if (health_.is_copy())
+        return;
+    for (const auto& stream : streams())
+        stream->uses().forget(buffer);
+    buffers_freed_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 }  // namespace virtgpu::frontend

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <vector>
 
 #include "frontend/apir_client.h"
@@ -49,27 +48,27 @@ class Connection : public HostConnection {
     // Ring 0, for everything but computing.
     RingChannel& commands() { return *commands_; }
     // A new ring for a stream. Its requests come after those sent on ring 0.
-    wire::Result<std::shared_ptr<RingChannel>> open_ring(uint32_t device, RingChannel::Sizes sizes);
+    wire::Result<std::shared_ptr<RingChannel>> open_ring(RingChannel::Sizes sizes);
     // Before the last reference to a ring that open_ring made is given up. Says in the log what the
     // connection did so far.
     void close_ring(const std::shared_ptr<RingChannel>& ring);
 
     // Before a buffer is freed: waits for all that streams have queued, which may name it.
     wire::Result<void> finish_streams();
-    // Whether the host still works for this device, or on ring 0; and until it does not.
-    bool busy(uint32_t device);
-    wire::Result<void> finish(uint32_t device);
+    // Whether the host still works with a buffer, or on ring 0; and until it does not. What other
+    // streams compute in other buffers is not waited for.
+    bool busy(const protocol::Handle& buffer);
+    wire::Result<void> finish(const protocol::Handle& buffer);
     // How many buffers were freed. What was known of tensors' places before is uncertain since.
     uint64_t buffers_freed() const { return buffers_freed_.load(std::memory_order_acquire); }
-    void count_freed_buffer() { buffers_freed_.fetch_add(1, std::memory_order_acq_rel); }
+    void note_freed(const protocol::Handle& buffer);
 
  private:
     Connection(std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir,
                wire::Log& log, wire::Trace* trace);
     wire::Result<void> start();
     void log_traffic();
-    // The rings of one device's streams, or of all.
-    std::vector<std::shared_ptr<RingChannel>> streams_of(std::optional<uint32_t> device);
+    std::vector<std::shared_ptr<RingChannel>> streams();
     wire::Result<void> say_hello();
     void align_trace(wire::Trace::Clock::time_point asked);
     RingServices services() { return {*transport_, *apir_, health_, traffic_, polling_, trace_}; }
@@ -87,7 +86,7 @@ class Connection : public HostConnection {
     std::unique_ptr<ApirClient> apir_;
     std::unique_ptr<RingChannel> commands_;
     std::mutex streams_mutex_;
-    std::map<std::shared_ptr<RingChannel>, uint32_t> streams_;  // to their devices
+    std::set<std::shared_ptr<RingChannel>> streams_;
     protocol::HelloReply host_;
 };
 

@@ -31,6 +31,7 @@ Result<void> Deliveries::request(const Part& part, std::span<std::byte> to) {
         TRY(finish(ring_.sent()));
     const auto piece = TRY(ring_.landing(landing_used_, to.size()));
     const uint64_t sequence = TRY(ring_.get_tensor({part.tensor, part.offset, piece.span}));
+    ring_.uses().note(part.tensor.buffer, sequence);
     deliveries_.push_back({sequence, piece.bytes, to});
     landing_used_ = std::min(kLandingBytes, (landing_used_ + to.size() + kLandingAlignment - 1) /
                                                 kLandingAlignment * kLandingAlignment);
@@ -41,6 +42,7 @@ Result<void> Deliveries::request_there(const Part& part, const protocol::RegionS
                                        std::span<std::byte> to) {
     const std::lock_guard lock(mutex_);
     const uint64_t sequence = TRY(ring_.get_tensor({part.tensor, part.offset, there}));
+    ring_.uses().note(part.tensor.buffer, sequence);
     deliveries_.push_back({sequence, wire::BulkData(to.data(), to.size()), to});
     return {};
 }

@@ -34,6 +34,18 @@ bool alike(const protocol::Graph& a, const protocol::Graph& b) {
             a.tensors[a.nodes.back()].tensor.name == b.tensors[b.nodes.back()].tensor.name);
 }
 
+std::vector<protocol::Handle> buffers_of(const protocol::Graph& graph) {
+    std::vector<protocol::Handle> buffers;
+    for (const protocol::GraphTensor& tensor : graph.tensors) {
+        const protocol::Handle& buffer = tensor.tensor.buffer;
+        // There are few, and the last is the likeliest.
+        if (buffer.generation != 0 &&
+            std::find(buffers.rbegin(), buffers.rend(), buffer) == buffers.rend())
+            buffers.push_back(buffer);
+    }
+    return buffers;
+}
+
 }  // namespace
 
 std::optional<uint32_t> GraphTable::find(uint64_t uid, uint64_t buffers_freed) {
@@ -63,6 +75,8 @@ std::optional<GraphTable::Plan> GraphTable::add(protocol::Graph& graph, uint64_t
         tensors_ += graph.tensors.size();
     }
     std::swap(entry->graph, graph);
+    if (plan.step != Plan::Step::kNothing)
+        entry->buffers = buffers_of(entry->graph);
     entry->uid = uid;
     entry->buffers_freed = buffers_freed;
     entry->last_use = ++uses_;
@@ -71,9 +85,16 @@ std::optional<GraphTable::Plan> GraphTable::add(protocol::Graph& graph, uint64_t
 }
 
 const protocol::Graph& GraphTable::graph(uint32_t number) const {
-    return std::find_if(entries_.begin(), entries_.end(),
-                        [&](const Entry& entry) { return entry.number == number; })
-        ->graph;
+    return entry(number).graph;
+}
+
+const std::vector<protocol::Handle>& GraphTable::buffers(uint32_t number) const {
+    return entry(number).buffers;
+}
+
+const GraphTable::Entry& GraphTable::entry(uint32_t number) const {
+    return *std::find_if(entries_.begin(), entries_.end(),
+                         [&](const Entry& entry) { return entry.number == number; });
 }
 
 // The graph that becomes this one with the fewest changes, and these.

@@ -37,8 +37,9 @@ class GraphTable {
     // would not take it at all.
     std::optional<Plan> add(protocol::Graph& graph, uint64_t uid, uint64_t buffers_freed);
 
-    // Of a number that add() gave last.
+    // Of a number that find() or add() gave last; the buffers are those of its tensors.
     const protocol::Graph& graph(uint32_t number) const;
+    const std::vector<protocol::Handle>& buffers(uint32_t number) const;
 
  private:
     struct Entry {
@@ -47,7 +48,10 @@ class GraphTable {
         uint64_t buffers_freed = 0;
         uint64_t last_use = 0;
         protocol::Graph graph;
+        std::vector<protocol::Handle> buffers;
     };
+
+    const Entry& entry(uint32_t number) const;
 
     Entry* most_alike(const protocol::Graph& graph, protocol::GraphEdit& edit);
     std::vector<uint32_t> make_room(size_t tensors);

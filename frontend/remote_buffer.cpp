@@ -25,7 +25,7 @@ RemoteBuffer::~RemoteBuffer() {
         static_cast<void>(commands().free_buffer({handle_}));
         // Others may want the memory before anybody here waits for something.
         static_cast<void>(commands().wake_host());
-        device_.connection().count_freed_buffer();
+        device_.connection().note_freed(handle_);
     });
 }
 
@@ -67,36 +67,43 @@ Result<void> RemoteBuffer::memset_tensor(const ggml_tensor& tensor, uint8_t valu
     if (size == 0)
         return {};
     TRY(device_.connection().health().check());
-    if (!can_reach()) {
+    if (!memory() || busy()) {
         TRY(commands().memset_tensor({TRY(data_of(tensor)), offset, size, value}));
         return {};
     }
-    std::memset(TRY(shared_bytes(tensor, offset, size)).data(), value, size);
-    return tell_change(TRY(place(tensor)).offset + offset, size);
+    const uint64_t first = TRY(first_byte(tensor, offset, size));
+    std::memset(TRY(memory()->bulk(first, size)).data(), value, size);
+    return tell_change(first, size);
 }
 
-// Whether a shared buffer may be touched now: nothing that was queued before may come after.
-bool RemoteBuffer::can_reach() const {
-    return memory() != nullptr && !device_.busy();
+// Then a shared buffer must not be touched: what was queued before would come after.
+bool RemoteBuffer::busy() const {
+    return device_.connection().busy(handle_);
 }
 
 Result<void> RemoteBuffer::wait_to_reach() {
-    return device_.busy() ? device_.finish() : Result<void>();
+    return busy() ? device_.connection().finish(handle_) : Result<void>();
 }
 
-Result<wire::BulkData> RemoteBuffer::shared_bytes(const ggml_tensor& tensor, size_t offset,
-                                                  size_t size) const {
+Result<uint64_t> RemoteBuffer::first_byte(const ggml_tensor& tensor, size_t offset,
+                                          size_t size) const {
     const uint64_t first = TRY(place(tensor)).offset + offset;
     if (first > size_ || size > size_ - first)
         return wire::fail(Fault::kRefused, "bytes {}+{} of tensor '{}' are not in its buffer",
                           offset, size, tensor.name);
-    return memory()->bulk(first, size);
+    return first;
+}
+
+Result<wire::BulkData> RemoteBuffer::shared_bytes(const ggml_tensor& tensor, size_t offset,
+                                                  size_t size) const {
+    return memory()->bulk(TRY(first_byte(tensor, offset, size)), size);
 }
 
 Result<void> RemoteBuffer::write(const ggml_tensor& tensor, size_t offset,
                                  std::span<const std::byte> from) {
-    std::memcpy(TRY(shared_bytes(tensor, offset, from.size())).data(), from.data(), from.size());
-    return tell_change(TRY(place(tensor)).offset + offset, from.size());
+    const uint64_t first = TRY(first_byte(tensor, offset, from.size()));
+    std::memcpy(TRY(memory()->bulk(first, from.size())).data(), from.data(), from.size());
+    return tell_change(first, from.size());
 }
 
 // The host may compute on a copy of weights in another layout.
@@ -111,11 +118,12 @@ Result<void> RemoteBuffer::set_tensor(const ggml_tensor& tensor, size_t offset,
     if (from.empty())
         return {};
     TRY(device_.connection().health().check());
-    if (memory() && from.size() >= kWorthWaiting)
+    const bool is_large = from.size() >= kWorthWaiting;
+    if (memory() && is_large)
         TRY(wait_to_reach());
-    if (can_reach())
+    if (memory() && (is_large || !busy()))
         return write(tensor, offset, from);
-    if (from.size() >= kWorthWaiting)
+    if (is_large)
         if (const auto span = device_.connection().host_memory().find(from)) {
             // It is the caller's again when this returns.
             return commands().finish(
@@ -164,7 +172,7 @@ Result<std::optional<protocol::CopyTensorRequest>> RemoteBuffer::copy_request(
 
 Result<void> RemoteBuffer::clear(uint8_t value) {
     TRY(device_.connection().health().check());
-    if (!can_reach()) {
+    if (!memory() || busy()) {
         TRY(commands().clear_buffer({handle_, value}));
         return {};
     }

@@ -15,7 +15,7 @@ namespace virtgpu::frontend {
 class RemoteDevice;
 
 // A buffer on the host. Where the host shares its memory, transfers are plain copies whenever the
-// host has nothing to do for the device; else they are queued, and the buffer's base is reserved
+// host has nothing to do with the buffer; else they are queued, and the buffer's base is reserved
 // address space: only offsets from it mean anything.
 class RemoteBuffer : public Buffer {
  public:
@@ -62,8 +62,10 @@ class RemoteBuffer : public Buffer {
 
  private:
     RingChannel& commands();
-    bool can_reach() const;
+    bool busy() const;
     wire::Result<void> wait_to_reach();
+    // Where bytes of a tensor begin in the buffer, in which all of them are.
+    wire::Result<uint64_t> first_byte(const ggml_tensor& tensor, size_t offset, size_t size) const;
     wire::Result<void> tell_change(uint64_t offset, uint64_t size);
 
     RemoteDevice& device_;

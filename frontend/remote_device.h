@@ -35,10 +35,6 @@ class RemoteDevice : public Device {
     bool offloads_op(const ggml_tensor& node) override;
     size_t alloc_size(const ggml_tensor& tensor) override;
 
-    // Whether the host still works for this device, and until it does not.
-    bool busy() { return connection_.busy(index_); }
-    wire::Result<void> finish() { return connection_.finish(index_); }
-
     wire::Result<std::unique_ptr<Buffer>> allocate(size_t size) override;
     wire::Result<std::unique_ptr<Stream>> open_stream() override;
 

@@ -1,5 +1,6 @@
 #include "frontend/remote_stream.h"
 
+#include <array>
 #include <cstring>
 
 #include "frontend/quietly.h"
@@ -20,7 +21,7 @@ constexpr size_t kLargestPiece = kStagingBytes / 2;
 }  // namespace
 
 Result<std::unique_ptr<RemoteStream>> RemoteStream::open(Connection& connection, uint32_t device) {
-    auto ring = TRY(connection.open_ring(device, {kStagingBytes, Deliveries::kLandingBytes}));
+    auto ring = TRY(connection.open_ring({kStagingBytes, Deliveries::kLandingBytes}));
     const auto opened = ring->open_stream({device});
     if (!opened) {
         connection.close_ring(ring);
@@ -65,6 +66,7 @@ Result<ggml_status> RemoteStream::compute(ggml_cgraph& graph) {
         number = plan->number;
     }
     const uint64_t sequence = TRY(ring_->run_graph({*number, /*abortable=*/unwanted_ != nullptr}));
+    ring_->uses().note(table_.buffers(*number), sequence);
     connection_.traffic().graphs.fetch_add(1, std::memory_order_relaxed);
     return unwanted_ ? wait_or_abort(sequence) : GGML_STATUS_SUCCESS;
 }
@@ -192,10 +194,12 @@ Result<void> RemoteStream::set_tensor(const ggml_tensor& tensor, size_t offset,
     const protocol::TensorData data = TRY(buffer.data_of(tensor));
     // The caller leaves it alone until it has waited for the stream.
     if (const auto span = connection_.host_memory().find(from)) {
-        TRY(ring_->set_tensor({data, offset, *span}));
+        ring_->uses().note(data.buffer, TRY(ring_->set_tensor({data, offset, *span})));
         return {};
     }
-    return upload(*ring_, data, offset, from);
+    TRY(upload(*ring_, data, offset, from));
+    ring_->uses().note(data.buffer, ring_->sent());
+    return {};
 }
 
 Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
@@ -225,6 +229,7 @@ Result<bool> RemoteStream::copy_tensor(Stream& to_stream, const ggml_tensor& fro
     TRY(deliveries_.send_postponed());
     TRY(reader.deliveries_.send_postponed());
     const uint64_t sequence = TRY(ring_->copy_tensor(*request));
+    ring_->uses().note(std::array{request->source.buffer, request->destination.buffer}, sequence);
     TRY(reader.come_after(*this, sequence));
     return true;
 }

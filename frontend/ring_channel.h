@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "frontend/apir_client.h"
+#include "frontend/buffer_uses.h"
 #include "frontend/generated/stubs.h"
 #include "frontend/session_health.h"
 #include "frontend/staging_area.h"
@@ -69,9 +70,17 @@ class RingChannel : public CommandStubs {
     wire::Result<bool> finish_unless(uint64_t sequence, const std::function<bool()>& unwanted);
     // The host need not compute the graphs of the requests up to this one to their end.
     void ask_to_abort(uint64_t sequence);
-    // Whether the host has done all that it was sent and that reads or writes tensors' data.
+    // Whether the host has done all that it was sent and that reads or writes tensors' data. False
+    // while nobody has read why it could not: whoever then waits is told.
     bool idle() const {
-        return ring_.completed() >= touching_data_.load(std::memory_order_acquire);
+        return ring_.completed() >= touching_data_.load(std::memory_order_acquire) &&
+               !ring_.reply_unread();
+    }
+    // What the ring's users have noted, and whether the host has done all of it that names a
+    // buffer.
+    BufferUses& uses() { return uses_; }
+    bool idle(const protocol::Handle& buffer) const {
+        return ring_.completed() >= uses_.last(buffer) && !ring_.reply_unread();
     }
     // Makes the host look at what was queued. Without it the host does when somebody waits, or
     // another ring's request comes after.
@@ -152,6 +161,7 @@ class RingChannel : public CommandStubs {
     wire::GuestRing ring_;
     std::atomic<uint64_t> sent_ = 0;
     std::atomic<uint64_t> touching_data_ = 0;  // the last request that does
+    BufferUses uses_;
     Clock::duration last_wait_{};
     // When the host was last asked whether it is there.
     std::chrono::steady_clock::time_point last_check_;

@@ -46,6 +46,11 @@ bool GuestRing::reply_ready() const {
     return memory_.reply_tail().load(std::memory_order_acquire) != reply_head_;
 }
 
+bool GuestRing::reply_unread() const {
+    return memory_.reply_tail().load(std::memory_order_acquire) !=
+           memory_.reply_head().load(std::memory_order_acquire);
+}
+
 Result<std::optional<Reply>> GuestRing::receive() {
     const uint64_t available = memory_.reply_tail().load(std::memory_order_acquire) - reply_head_;
     if (available == 0)

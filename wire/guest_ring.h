@@ -32,6 +32,8 @@ class GuestRing {
     // The next reply, if there is one.
     Result<std::optional<Reply>> receive();
     bool reply_ready() const;
+    // The same for any thread. One that is being received may count as well.
+    bool reply_unread() const;
 
     // Sequence number of the last request sent, and of the last that the host has done.
     uint64_t sent() const { return sent_; }

@@ -20,21 +20,25 @@ constexpr int kMessagesAtOnce = 64;
 }  // namespace
 
 Endpoint::Endpoint(wire::PacketSocket socket, apir::Renderer& renderer, apir::Context& context,
-                   uint64_t memory_limit, wire::Log& log, std::function<void()> on_closed)
+                   uint64_t memory_limit, std::shared_ptr<device::PageSupply> pages, wire::Log& log,
+                   std::function<void()> on_closed)
     : socket_(std::move(socket)),
       renderer_(renderer),
       context_(context),
       log_(log),
       on_closed_(std::move(on_closed)),
-      allocator_(memory_limit) {}
+      pages_(std::move(pages)),
+      allocator_(memory_limit, pages_) {}
 
 Result<std::unique_ptr<Endpoint>> Endpoint::create(wire::PacketSocket socket,
                                                    apir::Renderer& renderer, uint64_t memory_limit,
                                                    device::EventLoop& loop, wire::Log& log,
                                                    std::function<void()> on_closed) {
     apir::Context* context = TRY(renderer.create_context(kContext, "container"));
+    auto pages = TRY(device::PageSupply::create(loop));
     std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(socket), renderer, *context,
-                                                    memory_limit, log, std::move(on_closed)));
+                                                    memory_limit, std::move(pages), log,
+                                                    std::move(on_closed)));
     renderer.set_room([self = endpoint.get()] { return self->allocator_.room(); });
     endpoint->watch_ = TRY(loop.watch(endpoint->socket_.number(), device::Interest::kReadable,
                                       [self = endpoint.get()] { self->readable(); }));
@@ -42,13 +46,17 @@ Result<std::unique_ptr<Endpoint>> Endpoint::create(wire::PacketSocket socket,
 }
 
 void Endpoint::readable() {
-    const auto received = receive();
-    if (received)
+    if (const auto received = receive(); !received)
+        close(received.error());
+}
+
+void Endpoint::close(const wire::Error& reason) {
+    if (std::exchange(closed_, true))
         return;
-    if (received.error().fault() == Fault::kLost)
+    if (reason.fault() == Fault::kLost)
         log_.info("the client closed the connection");
     else
-        log_.warning("the connection to the client is closed: {}", received.error().message());
+        log_.warning("the connection to the client is closed: {}", reason.message());
     watch_.reset();
     on_closed_();
 }
@@ -81,27 +89,43 @@ Result<void> Endpoint::reply(const Header& header, const Reply& fields,
     return socket_.send(writer.bytes(), files, kAtOnce);
 }
 
-Result<device::SharedMemory> Endpoint::make_region(uint64_t size) {
+Result<device::SharedMemory> Endpoint::claim_region(uint64_t size) {
     if (regions_.size() >= renderer_.limits().regions)
         return fail(Fault::kRefused, "all {} regions are in use", renderer_.limits().regions);
-    if (size > protocol::kMaxRegionBytes)
-        return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
-                    protocol::kMaxRegionBytes);
-    return allocator_.allocate(size);
+    return allocator_.claim(size);
 }
 
 Result<void> Endpoint::handle(const Header& header,
                               const protocol::ContainerCreateRegionRequest& request) {
-    const auto memory = make_region(request.size);
+    auto memory = claim_region(request.size);
     if (!memory) {
         log_.debug("no region for the client: {}", memory.error().message());
         return reply(header, protocol::ContainerCreateRegionReply{});
     }
     const uint32_t number = next_region_++;
     regions_.emplace(number, *memory);
-    context_.attach(number, *memory);
-    const std::array<int, 1> file{(*memory)->file()};
-    return reply(header, protocol::ContainerCreateRegionReply{number, (*memory)->size()}, file);
+    const std::weak_ptr<const int> lifetime = lifetime_;
+    pages_->provide(std::move(*memory), [=, this](const Result<void>& pages) {
+        if (lifetime.expired())
+            return;
+        if (const auto handed = hand_over(header, number, pages); !handed)
+            close(handed.error());
+    });
+    return {};
+}
+
+Result<void> Endpoint::hand_over(const Header& header, uint32_t number, const Result<void>& pages) {
+    const auto region = regions_.find(number);
+    if (!pages || region == regions_.end()) {
+        regions_.erase(number);
+        log_.debug("no region for the client: {}",
+                   pages ? "it was destroyed" : pages.error().message());
+        return reply(header, protocol::ContainerCreateRegionReply{});
+    }
+    const device::SharedMemory memory = region->second;
+    context_.attach(number, memory);
+    const std::array<int, 1> file{memory->file()};
+    return reply(header, protocol::ContainerCreateRegionReply{number, memory->size()}, file);
 }
 
 Result<void> Endpoint::handle(const Header& /*header*/,

@@ -8,6 +8,7 @@
 
 #include "device/apir/renderer.h"
 #include "device/event_loop.h"
+#include "device/page_supply.h"
 #include "device/sealed_memory.h"
 #include "wire/generated/messages.h"
 #include "wire/log.h"
@@ -37,9 +38,11 @@ class Endpoint {
     };
 
     Endpoint(wire::PacketSocket socket, apir::Renderer& renderer, apir::Context& context,
-             uint64_t memory_limit, wire::Log& log, std::function<void()> on_closed);
+             uint64_t memory_limit, std::shared_ptr<device::PageSupply> pages, wire::Log& log,
+             std::function<void()> on_closed);
 
     void readable();
+    void close(const wire::Error& reason);
     Result<void> receive();
     Result<void> handle(const Header& header,
                         const protocol::ContainerCreateRegionRequest& request);
@@ -50,7 +53,8 @@ class Endpoint {
                         const protocol::ContainerGetRingEventsRequest& request);
     // A message of ours: no client sends it.
     static Result<void> handle(const Header& header, const wire::ContainerRefusedRequest& request);
-    Result<device::SharedMemory> make_region(uint64_t size);
+    Result<device::SharedMemory> claim_region(uint64_t size);
+    Result<void> hand_over(const Header& header, uint32_t number, const Result<void>& pages);
     template <typename Reply>
     Result<void> reply(const Header& header, const Reply& fields, std::span<const int> files = {});
 
@@ -59,10 +63,14 @@ class Endpoint {
     apir::Context& context_;
     wire::Log& log_;
     std::function<void()> on_closed_;
+    std::shared_ptr<device::PageSupply> pages_;
     device::SealedMemoryAllocator allocator_;
     std::map<uint32_t, device::SharedMemory> regions_;
     uint32_t next_region_ = 1;
+    bool closed_ = false;
     device::Watch watch_;
+    // What comes later asks whether we are still there.
+    std::shared_ptr<const int> lifetime_ = std::make_shared<int>(0);
 };
 
 }  // namespace virtgpu::container

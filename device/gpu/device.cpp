@@ -19,11 +19,12 @@ ResponseType response_to(Fault fault) {
 }  // namespace
 
 Device::Device(apir::Renderer& renderer, Window& window, const virtio::GuestMemory& memory,
-               wire::Log& log, CapsetOptions capsets)
+               std::shared_ptr<device::PageSupply> pages, wire::Log& log, CapsetOptions capsets)
     : renderer_(renderer),
       log_(log),
       capsets_{protocol::kCapsetApir},
-      memory_(window),
+      pages_(std::move(pages)),
+      memory_(window, pages_),
       guest_regions_(memory),
       resources_(window.size(), renderer.limits().regions) {
     if (capsets == CapsetOptions::kApirAndVenus)
@@ -246,15 +247,34 @@ void Device::handle(const Header& /*header*/, const MapBlob& command, const Repl
     HostBlob* blob = resources_.find_host_blob(command.resource);
     if (blob == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such host blob");
-    if (blob->memory)
+    if (blob->memory || blob->coming)
         return refuse(reply, ResponseType::kErrorInvalidParameter, "the blob is mapped already");
     auto memory = memory_.claim(command.offset, blob->size);
     if (!memory) {
         log_.debug("resource {} was not mapped: {}", command.resource, memory.error().message());
         return reply({ResponseType::kErrorOutOfMemory});
     }
-    blob->memory = std::move(*memory);
+    blob->coming = *memory;
     blob->place = command.offset;
+    const std::weak_ptr<const int> lifetime = lifetime_;
+    pages_->provide(std::move(*memory), [=, this](const wire::Result<void>& result) {
+        if (!lifetime.expired())
+            on_pages(command, result, reply);
+    });
+}
+
+// Nobody may touch the memory before: a page that the host cannot give kills who touches it.
+void Device::on_pages(const MapBlob& command, const wire::Result<void>& pages, const Reply& reply) {
+    // It may have been unmapped, and its number given to another, in the meantime.
+    HostBlob* blob = resources_.find_host_blob(command.resource);
+    if (blob == nullptr || !blob->coming || blob->place != command.offset)
+        return reply({ResponseType::kErrorInvalidResource});
+    blob->memory = std::exchange(blob->coming, nullptr);
+    if (!pages) {
+        log_.debug("resource {} was not mapped: {}", command.resource, pages.error().message());
+        blob->memory.reset();
+        return reply({ResponseType::kErrorOutOfMemory});
+    }
     attach_all(command.resource, *resources_.find(command.resource));
     memory_.when_visible([this, command, reply](const wire::Result<void>& result) {
         on_visible(command, result, reply);
@@ -279,10 +299,11 @@ void Device::handle(const Header& /*header*/, const UnmapBlob& command, const Re
     HostBlob* blob = resources_.find_host_blob(command.resource);
     if (blob == nullptr)
         return refuse(reply, ResponseType::kErrorInvalidResource, "no such host blob");
-    if (!blob->memory)
+    if (!blob->memory && !blob->coming)
         return refuse(reply, ResponseType::kErrorInvalidParameter, "the blob is not mapped");
     detach_all(command.resource, *resources_.find(command.resource));
     blob->memory.reset();
+    blob->coming.reset();
     memory_.when_free(*blob->place, [reply] { reply({}); });
 }
 

@@ -31,7 +31,8 @@ class Device {
 
     // All references must outlive the device.
     Device(apir::Renderer& renderer, Window& window, const virtio::GuestMemory& memory,
-           wire::Log& log, CapsetOptions capsets = CapsetOptions::kApir);
+           std::shared_ptr<device::PageSupply> pages, wire::Log& log,
+           CapsetOptions capsets = CapsetOptions::kApir);
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
@@ -78,6 +79,7 @@ class Device {
     wire::Result<void> create(const ResourceCreateBlob& command);
     wire::Result<void> attach_pages(const AttachBacking& command);
     void complete(const FenceTimelines::Ticket& ticket, FenceTimelines::Release release);
+    void on_pages(const MapBlob& command, const wire::Result<void>& pages, const Reply& reply);
     void on_visible(const MapBlob& command, const wire::Result<void>& result, const Reply& reply);
     void added_or_not(uint32_t number, const wire::Result<void>& added, const Reply& reply);
     void attach_all(uint32_t number, const Resource& resource);
@@ -87,6 +89,7 @@ class Device {
     wire::Log& log_;
     std::vector<uint32_t> capsets_;
     bool context_types_ = true;
+    std::shared_ptr<device::PageSupply> pages_;
     HostVisibleMemory memory_;
     GuestRegions guest_regions_;
     Resources resources_;

@@ -38,7 +38,7 @@ Result<std::shared_ptr<const GuestRegion>> GuestRegions::assemble(std::span<cons
         if (std::find(files.begin(), files.end(), place.file) == files.end())
             files.push_back(std::move(place.file));
     }
-    if (pieces.empty() || size > device::kMaxRegionBytes)
+    if (pieces.empty() || size > protocol::kMaxRegionBytes)
         return fail(Fault::kRefused, "a region of {} bytes of guest memory", size);
     if (pieces.size() > protocol::kMaxPieces - *in_use_)
         return fail(Fault::kRefused, "{} pieces of guest memory; {} of {} are in use",

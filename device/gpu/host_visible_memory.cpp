@@ -40,14 +40,14 @@ Result<SharedMemory> HostVisibleMemory::claim(uint64_t offset, uint64_t size) {
     TRY(check(offset, size));
     if (!file_)
         file_ = TRY(SealedFile::create(window_.size()));
-    TRY(file_->allocate(offset, size));
     places_->emplace(offset, Place{size});
     return std::make_shared<const SealedMemory>(
-        file_, offset, size, [file = file_, places = places_, offset, size] {
-            file->discard(offset, size);
-            const auto freed = places->extract(offset);
-            for (const Freed& waiter : freed.mapped().waiters)
-                waiter();
+        file_, offset, size, [file = file_, places = places_, pages = pages_, offset, size] {
+            pages->take_back(file, offset, size, [places, offset] {
+                const auto freed = places->extract(offset);
+                for (const Freed& waiter : freed.mapped().waiters)
+                    waiter();
+            });
         });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "device/gpu/window.h"
+#include "device/page_supply.h"
 #include "device/sealed_memory.h"
 
 namespace virtgpu::gpu {
@@ -20,12 +21,13 @@ class HostVisibleMemory {
     using Done = std::function<void(wire::Result<void>)>;
     using Freed = std::function<void()>;
 
-    explicit HostVisibleMemory(Window& window) : window_(window) {}
+    HostVisibleMemory(Window& window, std::shared_ptr<device::PageSupply> pages)
+        : window_(window), pages_(std::move(pages)) {}
 
     // Bytes of the largest blob that there is a place for.
     uint64_t largest_gap() const;
-    // Memory for a blob at a place in the window. Fault::kRefused when it cannot lie there, because
-    // others do or did until now, or when the host has no memory left.
+    // Memory for a blob at a place in the window, whose pages are not there yet. Fault::kRefused
+    // when it cannot lie there, because others do or did until now.
     wire::Result<device::SharedMemory> claim(uint64_t offset, uint64_t size);
     // `done` is called later, when the guest sees what was claimed.
     void when_visible(Done done);
@@ -48,6 +50,7 @@ class HostVisibleMemory {
     void mapped(const wire::Result<void>& result);
 
     Window& window_;
+    std::shared_ptr<device::PageSupply> pages_;
     std::shared_ptr<const device::SealedFile> file_;
     // Shared with the memory that was claimed, which may outlive a reset.
     std::shared_ptr<Places> places_ = std::make_shared<Places>();

@@ -37,9 +37,6 @@ Result<void> Resources::add_host_blob(uint32_t number, uint64_t size) {
     TRY(check_number(number));
     if (resources_.size() - guest_resources_ >= most_host_blobs_)
         return fail(Fault::kRefused, "all {} regions are in use", most_host_blobs_);
-    if (size > protocol::kMaxRegionBytes)
-        return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
-                    protocol::kMaxRegionBytes);
     if (size == 0 || size > largest_blob_)
         return fail(Fault::kRefused, "a region of {} bytes where at most {} are allowed", size,
                     largest_blob_);

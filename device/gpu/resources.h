@@ -22,7 +22,8 @@ struct GuestResource {
 // Memory of ours: a region, while it is mapped.
 struct HostBlob {
     uint64_t size = 0;                // bytes, whole pages
-    device::SharedMemory memory{};    // set while mapped or being mapped
+    device::SharedMemory memory{};    // set while mapped, or being mapped with all its pages
+    device::SharedMemory coming{};    // the same before, while pages are put behind it
     std::optional<uint64_t> place{};  // in the window, where it is or was
 };
 

@@ -25,6 +25,9 @@ using wire::Writer;
 namespace {
 
 constexpr std::chrono::seconds kAnswerTimeout(5);
+// Pages of a region are there when its creation is answered. A host that is gone shows at once: its
+// socket closes.
+constexpr uint64_t kSlowestBytesPerSecond = uint64_t{32} << 20;
 constexpr size_t kHeaderBytes = 2 * sizeof(uint32_t);
 
 // A file that could still shrink would turn a later access into SIGBUS.
@@ -86,21 +89,22 @@ Result<void> SocketTransport::send(ContainerMessage id, uint32_t serial, const W
     return socket_.send(message.bytes());
 }
 
-Result<SocketTransport::Answer> SocketTransport::ask(ContainerMessage id, const Writer& fields) {
+Result<SocketTransport::Answer> SocketTransport::ask(ContainerMessage id, const Writer& fields,
+                                                     std::chrono::seconds more_time) {
     TRY(check_owner());
     const std::lock_guard lock(asking_);
     const uint32_t serial = ++serial_;
     if (auto sent = send(id, serial, fields); !sent)
         return tl::unexpected(why(std::move(sent).error()));
-    auto answer = await_answer(id, serial);
+    auto answer = await_answer(id, serial, kAnswerTimeout + more_time);
     if (!answer)
         return tl::unexpected(why(std::move(answer).error()));
     return answer;
 }
 
-Result<SocketTransport::Answer> SocketTransport::await_answer(ContainerMessage id,
-                                                              uint32_t serial) {
-    const auto deadline = std::chrono::steady_clock::now() + kAnswerTimeout;
+Result<SocketTransport::Answer> SocketTransport::await_answer(ContainerMessage id, uint32_t serial,
+                                                              std::chrono::seconds longest) {
+    const auto deadline = std::chrono::steady_clock::now() + longest;
     while (std::chrono::steady_clock::now() < deadline) {
         auto packet = TRY(socket_.receive(std::chrono::milliseconds(500)));
         if (!packet)
@@ -130,7 +134,8 @@ wire::Error SocketTransport::why(wire::Error error) {
 Result<std::unique_ptr<SharedRegion>> SocketTransport::create_region(size_t size) {
     Writer fields;
     TRY(encode(fields, protocol::ContainerCreateRegionRequest{size}));
-    const Answer answer = TRY(ask(ContainerMessage::kCreateRegion, fields));
+    const Answer answer = TRY(ask(ContainerMessage::kCreateRegion, fields,
+                                  std::chrono::seconds(size / kSlowestBytesPerSecond)));
     const auto reply = TRY(wire::decode_whole<protocol::ContainerCreateRegionReply>(answer.fields));
     if (reply.region == 0)
         return wire::fail(Fault::kRefused, "the host gives no region of {} bytes", size);

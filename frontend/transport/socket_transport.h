@@ -47,8 +47,10 @@ class SocketTransport : public Transport {
     wire::Result<void> send(protocol::ContainerMessage id, uint32_t serial,
                             const wire::Writer& fields);
     // Sends a message and waits for its answer.
-    wire::Result<Answer> ask(protocol::ContainerMessage id, const wire::Writer& fields);
-    wire::Result<Answer> await_answer(protocol::ContainerMessage id, uint32_t serial);
+    wire::Result<Answer> ask(protocol::ContainerMessage id, const wire::Writer& fields,
+                             std::chrono::seconds more_time = {});
+    wire::Result<Answer> await_answer(protocol::ContainerMessage id, uint32_t serial,
+                                      std::chrono::seconds longest);
     // What the host said before it closed the connection, else `error`.
     wire::Error why(wire::Error error);
     void destroy_region(uint32_t number);

@@ -37,7 +37,7 @@ inline constexpr uint32_t kMaxBundleTensors = 32;
 inline constexpr uint32_t kMaxMessageBytes = 16384;
 // Bytes of one level 1 command.
 inline constexpr uint32_t kMaxCommandBytes = 4096;
-// Bytes of one region. Its pages are there before its creation is answered, which takes a fraction of a second for each GiB, and nothing else is served meanwhile.
+// Bytes of the largest buffer that a guest of level 1 is told of, and of a region in guest memory.
 inline constexpr uint32_t kMaxRegionBytes = 1073741824;
 // Pieces of guest memory that a region may lie in: half as many mappings as Linux gives a process by default.
 inline constexpr uint32_t kMaxPieces = 32768;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "device/gpu/device.h"
+#include "device/page_supply.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
 #include "wire/writer.h"
@@ -145,20 +146,25 @@ class Driver {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = worker();
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    apir::Renderer renderer_{launcher(), {}, *loop_, log_};
     FuzzWindow window_;
-    gpu::Device device_{renderer_, window_, log_, gpu::CapsetOptions::kApirAndVenus};
+    virtio::GuestMemory memory_;
+    gpu::Device device_{renderer_, window_,
+                        memory_,   *device::PageSupply::create(*loop_),
+                        log_,      gpu::CapsetOptions::kApirAndVenus};
     size_t sent_ = 0;
     size_t answered_ = 0;
 
     // $VIRTGPU_FUZZ_WORKER answers as a worker does, without ggml.
-    static apir::WorkerOptions worker() {
-        apir::WorkerOptions options;
-        const char* const program = std::getenv("VIRTGPU_FUZZ_WORKER");
-        options.program = program == nullptr ? "/nonexistent" : program;
-        options.backends = {"echo"};
-        return options;
+    static apir::WorkerLauncher& launcher() {
+        static const auto launcher = [] {
+            apir::WorkerOptions options;
+            const char* const program = std::getenv("VIRTGPU_FUZZ_WORKER");
+            options.program = program == nullptr ? "/nonexistent" : program;
+            options.backends = {"echo"};
+            return *apir::WorkerLauncher::start(options, {});
+        }();
+        return *launcher;
     }
 };
 

@@ -36,8 +36,9 @@ class Vmm {
             ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0,
             "there is a socket");
         socket_ = FileDescriptor(ends[1]);
-        endpoint_ = *vhost_user::Endpoint::create(FileDescriptor(ends[0]), device_, *channel_,
-                                                  *loop_, log_, [this] { closed_ = true; });
+        endpoint_ =
+            *vhost_user::Endpoint::create(FileDescriptor(ends[0]), device_, guest_memory_,
+                                          *channel_, *loop_, log_, [this] { closed_ = true; });
     }
 
     void run() {
@@ -201,11 +202,12 @@ class Vmm {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = no_worker();
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    apir::Renderer renderer_{launcher(), {}, *loop_, log_};
     std::unique_ptr<vhost_user::BackendChannel> channel_ =
         *vhost_user::BackendChannel::create(1 << 20, *loop_, log_);
-    gpu::Device device_{renderer_, *channel_, log_};
+    virtio::GuestMemory guest_memory_;
+    gpu::Device device_{renderer_, *channel_, guest_memory_, *device::PageSupply::create(*loop_),
+                        log_};
     FileDescriptor memory_{::memfd_create("guest", MFD_CLOEXEC)};
     FileDescriptor kick_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     FileDescriptor other_{::memfd_create("empty", MFD_CLOEXEC)};
@@ -215,10 +217,13 @@ class Vmm {
     bool closed_ = false;
     std::unique_ptr<vhost_user::Endpoint> endpoint_;
 
-    static apir::WorkerOptions no_worker() {
-        apir::WorkerOptions options;
-        options.program = "/nonexistent";
-        return options;
+    static apir::WorkerLauncher& launcher() {
+        static const auto launcher = [] {
+            apir::WorkerOptions options;
+            options.program = "/nonexistent";
+            return *apir::WorkerLauncher::start(options, {});
+        }();
+        return *launcher;
     }
 };
 

@@ -5,7 +5,7 @@ import pytest
 
 from conformance import report, whisper_model
 from conformance.journal import Journal
-from conformance.parts import archs, ops, server, texts, whisper
+from conformance.parts import archs, devices, ops, server, texts, whisper
 from conformance.runner import Runner, Totals
 from conformance.session import ending, repeated_until_whole, run
 from conformance.shard import Outcome, Shard, pieces, spread
@@ -246,3 +246,27 @@ def test_a_program_without_its_last_words_is_asked_again():
     assert repeated_until_whole(lambda: Finished(1, "half", ""), lambda finished: False).status == 1
     with pytest.raises(RuntimeError, match="last words"):
         repeated_until_whole(lambda: Finished(0, "half", ""), lambda finished: False)
+
+
+def events_of(worker, ring, *spans, name="RUN_GRAPH"):
+    return [{"ph": "X", "pid": worker, "tid": ring, "name": name, "ts": begin, "dur": end - begin,
+             "args": {"sequence": number}} for number, (begin, end) in enumerate(spans, start=1)]
+
+
+def test_devices_compute_when_their_workers_say_so():
+    workers = [{"ph": "M", "pid": worker, "name": "process_name", "args": {"name": f"host-{worker}"}} for worker in (1, 2)]
+    first, second = devices.computing([
+        *workers, *events_of(1, 0, (0, 100), name="SET_TENSOR"), *events_of(1, 3, (0, 10), (20, 30)),
+        *events_of(1, 3, (8, 15), name="wait"), *events_of(1, 4, (5, 9)), *events_of(1, 4, (9, 12), name="AWAIT_RING"),
+        *events_of(2, 1, (100, 110)), *events_of(2, 2, (120, 130))])
+    assert first == [(0, 15), (20, 30), (100, 110)]
+    assert second == [(5, 9), (120, 130)]
+    assert devices.shared(first, second) == 4
+
+
+def test_devices_that_take_turns_do_not_pass():
+    one, other = [(0, 10), (20, 30)], [(10, 20), (29, 60)]
+    assert [*devices.parallel_failures(one, other)] == [
+        "both compute for 1 us of 20 and 41 us, which is less than 10%"]
+    assert not [*devices.parallel_failures(one, [(10, 25)])]
+    assert "computed nothing" in [*devices.parallel_failures(one, [])][0]

@@ -45,11 +45,11 @@ class Session:
     def __exit__(self, *unused):
         self._stack.close()
 
-    def host_program(self, logs, serve, arguments=()):
+    def host_program(self, logs, serve, arguments=(), backends=None):
         environment = {name: self._common[name] for name in ("OMP_THREAD_LIMIT", "OMP_WAIT_POLICY")}
         environment |= {**dict(self.backend.environment), **dict(self.backend.host_environment)}
-        return HostProgram(logs, serve=serve, backend=self.backend.name, threads=self.threads, arguments=arguments,
-                           environment=environment)
+        return HostProgram(logs, serve=serve, backend=backends or self.backend.name, threads=self.threads,
+                           arguments=arguments, environment=environment)
 
     def series(self):
         """For each series, whether it repacks; the last one is what a host does by itself."""
@@ -69,11 +69,17 @@ class Session:
     def remote(self, program, *arguments, seconds=SECONDS, repack=None):
         return run([*places.command_for(program), *arguments], self.remote_environment(repack), seconds)
 
+    def on_host(self, host, program, *arguments, seconds=SECONDS):
+        """Remotely, on another host program than the session's own."""
+        return run([*places.command_for(program), *arguments], self._on_host(host), seconds)
+
     def native_environment(self):
         return {**self._common, **dict(self.backend.native_environment)}
 
     def remote_environment(self, repack=None):
-        host = self._hosts[self.series()[-1] if repack is None else repack]
+        return self._on_host(self._hosts[self.series()[-1] if repack is None else repack])
+
+    def _on_host(self, host):
         return {**self._common, "GGML_BACKEND_PATH": str(places.frontend()), "GGML_VIRTGPU_SOCKET": str(host.socket)}
 
     def remote_layers(self, count):

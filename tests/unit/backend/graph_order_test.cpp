@@ -82,6 +82,18 @@ TEST_F(BetterOrderTest, TellsTheBackendsOrder) {
     EXPECT_TRUE(swapped->dependencies.empty());
 }
 
+// As in training: ggml takes a leaf with GGML_TENSOR_FLAG_PARAM for a node.
+TEST_F(BetterOrderTest, ParametersAreNodesThatComeFirst) {
+    ASSERT_EQ(graph_.nodes, (std::vector<uint32_t>{1, 2, 3}));
+    graph_.tensors[0].tensor.flags |= GGML_TENSOR_FLAG_PARAM;
+    graph_.nodes.insert(graph_.nodes.begin(), 0);
+    const auto swapped = order(graph_, [](ggml_cgraph* graph, auto*) {
+        std::swap(ggml_graph_nodes(graph)[0], ggml_graph_nodes(graph)[1]);
+    });
+    ASSERT_TRUE(swapped) << swapped.error().message();
+    EXPECT_THAT(swapped->nodes, testing::ElementsAre(0U, 2U, 1U, 3U));
+}
+
 TEST_F(BetterOrderTest, TellsWhatHasToStayLonger) {
     const auto ordered = order(graph_, [](ggml_cgraph* graph, auto* parameters) {
         ggml_tensor* const first = ggml_graph_node(graph, 0);

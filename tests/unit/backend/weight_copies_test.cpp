@@ -140,6 +140,25 @@ TEST_F(WeightCopiesTest, CopiesLiveWhileAGraphRunsWithThem) {
     EXPECT_FALSE(graph->weights().outdated());
 }
 
+// They are only faster; what is asked for now is needed.
+TEST_F(WeightCopiesTest, CopiesAreGivenUpWhenTheirRoomIsNeeded) {
+    const auto graph = build(256, 64, 0);
+    ASSERT_EQ(graph->weights().size(), 1U);
+    ASSERT_TRUE(account_->take(kMemoryLimit - 3 * kBufferBytes));
+    std::vector<std::shared_ptr<const void>> running;
+    EXPECT_FALSE(graph->weights().bring_up_to_date(running));
+    EXPECT_FALSE(Buffer::allocate(device(), kBufferBytes - 8192, account_)) << "it computes";
+    running.clear();
+    const auto buffer = Buffer::allocate(device(), kBufferBytes - 8192, account_);
+    EXPECT_TRUE(buffer) << buffer.error().message();
+
+    EXPECT_TRUE(graph->weights().outdated());
+    EXPECT_TRUE(graph->weights().bring_up_to_date(running));
+    EXPECT_EQ(graph->weights().size(), 0U);
+    EXPECT_EQ(ggml_graph_node(graph->built(), 0)->src[0]->buffer, weights().get());
+    EXPECT_EQ(build(256, 64, 0)->weights().size(), 0U) << "there is no room for others";
+}
+
 TEST_F(WeightCopiesTest, OnlyWhatWasChangedIsCopiedAgain) {
     const auto first = build(256, 64, 0);
     const auto second = build(256, 64, kBufferBytes / 2);

@@ -7,14 +7,23 @@
 
 #include <array>
 
+#include "device/page_supply.h"
 #include "wire/sys/mapped_region.h"
 
 namespace virtgpu::device {
 namespace {
 
-TEST(SealedMemory, CannotBeResized) {
-    SealedMemoryAllocator allocator(1 << 20);
-    const auto memory = allocator.allocate(5000);
+class SealedMemoryTest : public testing::Test {
+ protected:
+    SealedMemoryAllocator allocator_of(uint64_t limit) { return {limit, pages_}; }
+
+    const std::unique_ptr<EventLoop> loop_ = *EventLoop::create();
+    const std::shared_ptr<PageSupply> pages_ = *PageSupply::create(*loop_);
+};
+
+TEST_F(SealedMemoryTest, CannotBeResized) {
+    auto allocator = allocator_of(1 << 20);
+    const auto memory = allocator.claim(5000);
     ASSERT_TRUE(memory);
     EXPECT_EQ((*memory)->size(), 8192U);
     EXPECT_NE(::ftruncate((*memory)->file(), 4096), 0);
@@ -22,22 +31,23 @@ TEST(SealedMemory, CannotBeResized) {
     EXPECT_EQ(::fcntl((*memory)->file(), F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
-TEST(SealedMemory, CountsUntilTheLastUserIsGone) {
-    SealedMemoryAllocator allocator(16384);
-    auto first = *allocator.allocate(8192);
-    auto second = *allocator.allocate(8192);
+TEST_F(SealedMemoryTest, CountsUntilTheLastUserIsGone) {
+    auto allocator = allocator_of(16384);
+    auto first = *allocator.claim(8192);
+    auto second = *allocator.claim(8192);
     const SharedMemory other_user = first;
-    EXPECT_EQ(allocator.allocate(1).error().fault(), wire::Fault::kRefused);
+    EXPECT_EQ(allocator.claim(1).error().fault(), wire::Fault::kRefused);
     first.reset();
-    EXPECT_FALSE(allocator.allocate(1));
+    EXPECT_FALSE(allocator.claim(1));
     second.reset();
-    EXPECT_TRUE(allocator.allocate(1));
+    EXPECT_TRUE(allocator.claim(1));
     EXPECT_EQ(allocator.used(), 8192U);
 }
 
-TEST(SealedMemory, GivesItsPagesBackThoughSomebodyKeepsTheDescriptor) {
-    SealedMemoryAllocator allocator(1 << 20);
-    auto memory = *allocator.allocate(65536);
+TEST_F(SealedMemoryTest, GivesItsPagesBackThoughSomebodyKeepsTheDescriptor) {
+    auto allocator = allocator_of(1 << 20);
+    auto memory = *allocator.claim(65536);
+    pages_->provide(memory, [](const wire::Result<void>& pages) { EXPECT_TRUE(pages); });
     const wire::FileDescriptor kept(::dup(memory->file()));
     const auto blocks = [&] {
         struct stat status {};
@@ -50,11 +60,9 @@ TEST(SealedMemory, GivesItsPagesBackThoughSomebodyKeepsTheDescriptor) {
     EXPECT_EQ(allocator.used(), 0U);
 }
 
-TEST(SealedMemory, RefusesSizesThatWouldWrap) {
-    SealedMemoryAllocator allocator(~uint64_t{0});
-    EXPECT_FALSE(allocator.allocate(0));
-    SealedMemoryAllocator small(1 << 20);
-    EXPECT_FALSE(small.allocate(~uint64_t{0} - 100));
+TEST_F(SealedMemoryTest, RefusesSizesThatWouldWrap) {
+    EXPECT_FALSE(allocator_of(~uint64_t{0}).claim(0));
+    EXPECT_FALSE(allocator_of(1 << 20).claim(~uint64_t{0} - 100));
 }
 
 TEST(SealedFile, IsRecognisedByAnotherDescriptor) {
@@ -85,17 +93,17 @@ TEST(SealedFile, PagesComeAndGo) {
     EXPECT_EQ(read[0], std::byte{0});
 }
 
-TEST(SealedMemory, Virglrenderer31NoDescriptorIsClosedTwice) {
-    SealedMemoryAllocator allocator(uint64_t{1} << 20);
+TEST_F(SealedMemoryTest, Virglrenderer31NoDescriptorIsClosedTwice) {
+    auto allocator = allocator_of(uint64_t{1} << 20);
     for (int i = 0; i < 20; ++i) {
-        auto memory = allocator.allocate(4096);
+        auto memory = allocator.claim(4096);
         ASSERT_TRUE(memory);
         const int number = (*memory)->file();
         memory->reset();
         // Who gets the number next keeps it.
         const wire::FileDescriptor bystander(::open("/dev/null", O_RDWR | O_CLOEXEC));
         EXPECT_EQ(bystander.number(), number);
-        auto another = allocator.allocate(4096);
+        auto another = allocator.claim(4096);
         another->reset();
         EXPECT_NE(::fcntl(bystander.number(), F_GETFD), -1);
     }

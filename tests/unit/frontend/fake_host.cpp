@@ -175,9 +175,9 @@ bool FakeHost::serve_one(const std::stop_token& stop, uint32_t number, wire::Hos
         !protocol::is_queued(static_cast<protocol::Command>((*request)->command))) {
         EXPECT_TRUE(ring.reply((*request)->sequence, reply.status, reply.payload));
     }
-    completed_[number] = (*request)->sequence;
     if (ring.complete((*request)->sequence))
         signal();
+    completed_[number] = (*request)->sequence;
     return true;
 }
 

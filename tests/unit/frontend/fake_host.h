@@ -45,6 +45,8 @@ class FakeHost {
     std::unique_ptr<frontend::Transport> make_transport();
     std::shared_ptr<wire::Region> region(uint32_t number);
     int commands() const { return commands_; }
+    // The last request of a ring that is done.
+    uint64_t completed(uint32_t ring) const { return completed_.at(ring); }
     // `after` of the last request.
     uint64_t last_after() const { return last_after_; }
     // Up to which request of any ring the guest no longer wants graphs.

@@ -38,6 +38,20 @@ TEST_F(GraphTableTest, TheSameGraphIsKnownAgain) {
     EXPECT_EQ(second.number, first.number);
 }
 
+TEST_F(GraphTableTest, TheBuffersOfAGraphAreThoseOfItsTensors) {
+    const protocol::Handle weights{1, 1};
+    const protocol::Handle cache{2, 1};
+    auto graph = graph_of(10);
+    graph.tensors[0].tensor.buffer = weights;
+    graph.tensors[1].tensor.buffer = cache;
+    graph.tensors[2].tensor.buffer = weights;
+    const uint32_t number = add(graph).number;
+    EXPECT_EQ(table_.buffers(number), (std::vector{weights, cache})) << "the others have none";
+    graph.tensors[1].tensor.buffer = weights;
+    EXPECT_EQ(add(graph).step, Step::kEdit);
+    EXPECT_EQ(table_.buffers(number), std::vector{weights});
+}
+
 TEST_F(GraphTableTest, AChangedTensorIsAnEdit) {
     const auto first = add(graph_of(10));
     auto changed = graph_of(10);

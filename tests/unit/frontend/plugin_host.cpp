@@ -94,6 +94,8 @@ RingAnswer PluginHost::carry_out(Command command, std::span<const std::byte> pay
             read_graph(decoded<protocol::DefineGraphRequest>(payload).encoded);
             return {};
         case Command::kRunGraph:
+            if (refuses_graphs)
+                return refused("no such graph");
             compute_();
             return {};
         default:

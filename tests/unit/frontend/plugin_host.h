@@ -56,6 +56,7 @@ class PluginHost {
     void order_by(std::function<RingAnswer(const protocol::Graph&)> order);
 
     std::atomic<bool> refuses_to_share = false;
+    std::atomic<bool> refuses_graphs = false;
 
  private:
     struct Buffer {

@@ -236,6 +236,35 @@ TEST_F(RingChannelTest, NotesAboutBuffersLeaveTheRingIdle) {
     EXPECT_TRUE(channel_->idle());
 }
 
+// All is done, and yet whoever waits next has to be told.
+TEST_F(RingChannelTest, AFailureThatNobodyHasReadLeavesTheRingBusy) {
+    open([](protocol::Command, std::span<const std::byte>) { return test::refused("no such op"); });
+    EXPECT_TRUE(channel_->run_graph({1}));
+    while (host_->completed(channel_->number()) == 0)
+        std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_FALSE(channel_->idle());
+    EXPECT_FALSE(channel_->idle(protocol::Handle{1, 1}));
+    EXPECT_FALSE(channel_->finish());
+    EXPECT_TRUE(health_->lost());
+}
+
+TEST_F(RingChannelTest, ABufferIsIdleWhenTheLastRequestThatNamesItIsDone) {
+    open(memory_answer);
+    const protocol::Handle first{1, 1};
+    const protocol::Handle second{2, 1};
+    channel_->uses().note(first, *channel_->run_graph({1}));
+    ASSERT_TRUE(channel_->finish());
+    host_->serves_rings = false;
+    channel_->uses().note(second, *channel_->run_graph({2}));
+    EXPECT_FALSE(channel_->idle());
+    EXPECT_TRUE(channel_->idle(first));
+    EXPECT_FALSE(channel_->idle(second));
+    EXPECT_TRUE(channel_->finish(channel_->uses().last(first)));
+    channel_->uses().forget(second);
+    EXPECT_TRUE(channel_->idle(second));
+    host_->serves_rings = true;
+}
+
 TEST_F(RingChannelTest, AWaitIsGivenUpWhenItIsUnwanted) {
     open(memory_answer);
     host_->serves_rings = false;

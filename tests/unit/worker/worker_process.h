@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,6 +102,25 @@ class WorkerProcess {
     }
 
     void signal(int number) const { ::kill(process_, number); }
+
+    struct Resources {
+        size_t files = 0;
+        size_t threads = 0;
+        size_t private_kib = 0;  // memory that the process alone has
+    };
+    Resources resources() const {
+        const auto folder = std::filesystem::path("/proc") / std::to_string(process_);
+        const auto count = [](const std::filesystem::path& path) {
+            return static_cast<size_t>(
+                std::distance(std::filesystem::directory_iterator(path), {}));
+        };
+        Resources found{count(folder / "fd"), count(folder / "task"), 0};
+        std::ifstream lines(folder / "smaps_rollup");
+        for (std::string word; lines >> word;)
+            if (word == "Private_Dirty:")
+                lines >> found.private_kib;
+        return found;
+    }
 
     std::string log() const {
         std::string text(size_t{1} << 16, '\0');

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <array>
+#include <string>
 
 #include "tests/unit/worker/worker_process.h"
 #include "wire/generated/codec.h"
@@ -271,6 +272,42 @@ TEST_F(WorkerTest, ARemovedRegionStaysMappedForItsRing) {
     EXPECT_TRUE(ring.hello(hello()));
     WorkerRing second;
     EXPECT_EQ(try_open(worker, second), OpenStatus::kRefused);
+}
+
+// A virtual machine's programs come and go, and its worker stays.
+TEST_F(WorkerTest, ManyContextsLeaveNothingBehind) {
+    WorkerProcess worker;
+    const auto use = [&](uint32_t context) {
+        WorkerRing commands;
+        WorkerRing stream;
+        open_context(worker, context);
+        open_ring(worker, commands, 0, context);
+        ASSERT_TRUE(commands.hello(hello()));
+        const auto buffer = commands.alloc_buffer({0, size_t{1} << 20});
+        ASSERT_TRUE(buffer) << commands.last_message;
+        ASSERT_TRUE(commands.clear_buffer({buffer->buffer, 1}));
+        open_ring(worker, stream, 1, context);
+        ASSERT_TRUE(stream.open_stream({0})) << stream.last_message;
+        worker.send(WorkerMessage::kCloseContext, protocol::WorkerCloseContextRequest{context});
+        ASSERT_TRUE(log_has(worker, wire::format("context closed: context={} ", context)));
+    };
+    uint32_t context = 1;
+    while (context <= 50)
+        use(context++);
+    const WorkerProcess::Resources before = worker.resources();
+    while (context <= 250)
+        use(context++);
+    // Threads of contexts that end may take a moment.
+    const auto end = std::chrono::steady_clock::now() + kSoon;
+    WorkerProcess::Resources after = worker.resources();
+    while ((after.files > before.files || after.threads > before.threads) &&
+           std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(milliseconds(5));
+        after = worker.resources();
+    }
+    EXPECT_LE(after.files, before.files);
+    EXPECT_LE(after.threads, before.threads);
+    EXPECT_LT(after.private_kib, before.private_kib + 1024) << "before: " << before.private_kib;
 }
 
 TEST_F(WorkerTest, DrainFinishesTheRingsAndEnds) {

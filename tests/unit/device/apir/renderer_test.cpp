@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "device/limits.h"
+#include "device/page_supply.h"
 #include "tests/unit/device/level1.h"
 
 namespace virtgpu::apir {
@@ -52,9 +53,9 @@ class RendererTest : public testing::Test {
 
     RecordingLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    device::SealedMemoryAllocator allocator_{64 << 20};
-    device::SharedMemory replies_ = *allocator_.allocate(4096);
-    device::SharedMemory ring_region_ = *allocator_.allocate(12288);
+    device::SealedMemoryAllocator allocator_{64 << 20, *device::PageSupply::create(*loop_)};
+    device::SharedMemory replies_ = *allocator_.claim(4096);
+    device::SharedMemory ring_region_ = *allocator_.claim(12288);
     ReplyReader reader_{*replies_};
     bool worker_per_context_ = false;
     std::unique_ptr<WorkerLauncher> launcher_;
@@ -112,6 +113,27 @@ TEST_F(RendererTest, RingsOpenOnceAndOnlyWhereTheyFit) {
     EXPECT_EQ(static_cast<OpenStatus>(reader_.payload_word(0)), OpenStatus::kRefused);
     context_->submit(ring_command(protocol::ApirForward::kCloseRing, 0), {});
     EXPECT_EQ(open(0), OpenStatus::kOk);
+}
+
+// A virtual machine's programs come and go.
+TEST_F(RendererTest, ManyContextsLeaveNoFiles) {
+    start("echo");
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    const auto use = [&](uint32_t id) {
+        Context* const context = add_context(id);
+        ASSERT_EQ(call(loadlibrary(kReplies), context), 0U);
+        for (uint32_t ring = 0; ring < 3; ++ring)
+            ASSERT_EQ(call(open_ring(kReplies, ring, kRingRegion), context),
+                      protocol::kApirForwardSuccess);
+        ASSERT_TRUE(renderer_->destroy_context(id));
+    };
+    use(2);
+    // Loans of regions end when the worker says so.
+    settle(*loop_);
+    const auto before = open_descriptors();
+    for (uint32_t id = 3; id < 203; ++id)
+        use(id);
+    run_until(*loop_, [&] { return open_descriptors() <= before; });
 }
 
 TEST_F(RendererTest, ADoorbellsFenceCompletesWithTheRing) {

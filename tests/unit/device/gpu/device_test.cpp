@@ -91,7 +91,7 @@ class DeviceTest : public testing::Test {
     apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     FakeWindow window_;
     virtio::GuestMemory memory_;
-    Device device_{renderer_, window_, memory_, log_};
+    Device device_{renderer_, window_, memory_, *device::PageSupply::create(*loop_), log_};
     std::vector<std::vector<std::byte>> responses_;
 };
 
@@ -145,8 +145,8 @@ TEST_F(VenusDeviceTest, OffersBothCapsets) {
 TEST_F(VenusDeviceTest, CountsCommandTypesFromWhereVenusEnds) {
     ASSERT_EQ(answer_of_venus(context(1, protocol::kCapsetVenus)), ResponseType::kOkNoData);
     ASSERT_EQ(answer_of_venus(context(2, protocol::kCapsetApir)), ResponseType::kOkNoData);
-    device::SealedMemoryAllocator allocator(1 << 20);
-    const device::SharedMemory replies = *allocator.allocate(4096);
+    device::SealedMemoryAllocator allocator(1 << 20, *device::PageSupply::create(*loop_));
+    const device::SharedMemory replies = *allocator.claim(4096);
     ReplyReader reader(*replies);
     for (const uint32_t id : {1U, 2U})
         renderer_.find(id)->attach(10, replies);

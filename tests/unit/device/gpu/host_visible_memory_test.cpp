@@ -19,8 +19,9 @@ class HostVisibleMemoryTest : public testing::Test {
             seen_.push_back(result ? number : -number);
         });
     }
+    const std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
     test::FakeWindow window_;
-    HostVisibleMemory memory_{window_};
+    HostVisibleMemory memory_{window_, *device::PageSupply::create(*loop_)};
     std::vector<int> seen_;
 };
 

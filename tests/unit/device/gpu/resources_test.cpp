@@ -61,12 +61,5 @@ TEST(Resources, ForgetsContextsThatAreGone) {
         EXPECT_EQ(resources.find(number)->contexts, std::set<uint32_t>{7});
 }
 
-TEST(Resources, RefusesHostBlobsThatTakeTooLongToMake) {
-    Resources resources(4 * protocol::kMaxRegionBytes);
-    EXPECT_EQ(resources.add_host_blob(1, protocol::kMaxRegionBytes + 1).error().fault(),
-              wire::Fault::kRefused);
-    EXPECT_EQ(resources.find(1), nullptr);
-}
-
 }  // namespace
 }  // namespace virtgpu::gpu

@@ -115,7 +115,7 @@ class EndpointTest : public testing::Test {
     apir::Renderer renderer_{*launcher_, {apir::Waiter::kFence}, *loop_, log_};
     std::unique_ptr<BackendChannel> channel_ = *BackendChannel::create(kWindow, *loop_, log_);
     virtio::GuestMemory memory_;
-    gpu::Device device_{renderer_, *channel_, memory_, log_};
+    gpu::Device device_{renderer_, *channel_, memory_, *device::PageSupply::create(*loop_), log_};
     bool closed_ = false;
     std::unique_ptr<Endpoint> endpoint_;
     std::unique_ptr<FakeVmm> vmm_;

@@ -125,6 +125,38 @@ TEST_F(SharedBufferTest, ReadsWaitWhileTheHostComputes) {
     EXPECT_EQ(host_.count(Command::kGetTensor), 0);
 }
 
+// As of another llama.cpp context on the same device.
+TEST_F(SharedBufferTest, WorkInOtherBuffersIsNotWaitedFor) {
+    const GgmlBuffer buffer = allocate_shared();
+    ggml_tensor* const a = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 8);
+    ggml_cgraph* const others = graph_of(ggml_scale(context_.get(), a, 2.0F));
+    const GgmlBuffer others_buffer = allocate();
+    const GgmlBackend backend = open_backend();
+    stop_host();
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend.get(), others), GGML_STATUS_SUCCESS);
+    fill(small_, 2);
+    fill(large_, 3);
+    EXPECT_EQ(seen_by_host(small_), std::byte{2});
+    EXPECT_EQ(byte_of(large_), 3);
+    EXPECT_THAT(log_.lines(), testing::IsEmpty()) << "nothing waited";
+    resume_host();
+}
+
+// Without a wait in between there is no other moment to say so.
+TEST_F(SharedBufferTest, AFailureOfWhatWasQueuedGivesZeroes) {
+    const GgmlBuffer buffer = allocate_shared();
+    const GgmlBackend backend = open_backend();
+    fill(small_, 1);
+    host_.refuses_graphs = true;
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend.get(), graph_), GGML_STATUS_SUCCESS);
+    // OPEN_STREAM, DEFINE_GRAPH, RUN_GRAPH of the first stream.
+    while (host_.fake.completed(1) < 3)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(byte_of(small_), 0);
+    ASSERT_EQ(log_.lines().size(), 1U);
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("no such graph"));
+}
+
 TEST_F(SharedBufferTest, AnotherDevicesWorkIsNotWaitedFor) {
     const GgmlBuffer buffer = allocate_shared();
     const GgmlBackend other(ggml_backend_dev_init(registry_.device(1), nullptr));
