@@ -59,9 +59,9 @@ hostile: build ## 10,000 hostile sequences beside a well-behaved client, and 200
 	@VIRTGPU_KILLS=200 VIRTGPU_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/hostile
 	@VIRTGPU_BUILD=$(BUILD) tests/hostile/hostile
 
-soak: build ## MINUTES=30 of mixed load, then once more under valgrind; BUILD=build/asan for the sanitizers
+soak: build ## MINUTES=30 of mixed load, then once more under heaptrack; BUILD=build/asan for the sanitizers
 	@VIRTGPU_BUILD=$(BUILD) tests/hostile/soak --minutes $(MINUTES)
-	@VIRTGPU_BUILD=$(BUILD) tests/hostile/soak --minutes $(MINUTES) --valgrind
+	@VIRTGPU_BUILD=$(BUILD) tests/hostile/soak --minutes $(MINUTES) --heaptrack
 
 demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/path for your own)
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)

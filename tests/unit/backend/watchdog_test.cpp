@@ -37,7 +37,7 @@ TEST(Watchdog, AGraphThatStopsInTimeIsLeftAlone) {
         EXPECT_TRUE(graph.expired());
     }
     std::this_thread::sleep_for(milliseconds(20));
-    EXPECT_EQ(hung, 0U);
+    EXPECT_EQ(hung.load(), 0U);
 }
 
 TEST(Watchdog, LooksAgainAfterItHasSlept) {
