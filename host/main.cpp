@@ -47,7 +47,9 @@ int print_version(const host::Options& options) {
 }
 
 int examine(const host::Options& options) {
-    doctor::HostDoctorOptions examined{VIRTGPU_VERSION, options.tenant.worker, {}};
+    doctor::HostDoctorOptions examined;
+    examined.version = VIRTGPU_VERSION;
+    examined.worker = options.tenant.worker;
     examined.qemu = options.doctor.qemu;
     examined.qemu_command = options.doctor.qemu_command;
     if (!options.listen.machines.empty())

@@ -10,7 +10,7 @@ namespace virtgpu::doctor {
 namespace {
 
 // Of a region: its memfd and the pipe of its loan. Of a ring: two eventfds.
-constexpr uint64_t kNeeded = 2 * device::kMaxRegions + 2 * device::kMaxRingsOfTenant;
+const uint64_t kNeeded = 2 * device::TenantLimits().regions + 2 * device::kMaxRingsOfTenant;
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "device/page_supply.h"
 #include "device/vhost_user/endpoint.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
