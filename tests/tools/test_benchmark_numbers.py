@@ -5,12 +5,12 @@ import pathlib
 
 import pytest
 
-from benchmark import endurance, llama_bench, micro, results, samples, sections, traffic
+from benchmark import endurance, llama_bench, micro, results, samples, sections, token_trace, traffic
 from benchmark.settings import Settings
 
 LINE = ("ggml-virtgpu: socket: so far {} graphs, 2 sent whole and 5 in part; 300 requests, {} bytes; 60 waits, 3 of "
         "them asleep; {} doorbells\n")
-SETTINGS = Settings(folder=pathlib.Path("/nowhere"), processors=4, threads=3)
+SETTINGS = Settings(folder=pathlib.Path("/nowhere"), model_folder=pathlib.Path("/nowhere"), processors=4, threads=3)
 
 
 def test_spread_is_a_part_of_the_median():
@@ -113,3 +113,22 @@ def test_rows_of_other_variants_are_kept():
     results.add(found, "tokens", [{**row, "variant": "repacked"}])
     results.add(found, "tokens", [{**row, "test": "tg16"}])
     assert [(row["variant"], row["test"]) for row in found["tokens"]] == [("repacked", "tg8"), ("standard", "tg16")]
+
+
+def test_a_traced_graph_of_median_length_is_chosen_from_the_second_half():
+    begins = [0, 900, 1000, 1100, 1300, 1400]
+    events = [{"side": "guest", "ring": 1, "name": "graph_compute", "begin": begin, "end": begin + 1} for begin in begins]
+    length, chosen = token_trace.usual_graph(events)
+    assert (length, [event["begin"] for event in chosen]) == (100, [0])
+    assert token_trace.usual_graph([]) == (0.0, [])
+
+
+def test_what_only_concerns_gpus_is_measured_there_and_on_request():
+    cpu, cuda = ({name for name, _ in sections.chosen([], settings_for(backend))} for backend in ("cpu", "cuda"))
+    assert "texts" not in cpu and "micro" in cpu
+    assert "texts" in cuda and "micro" not in cuda
+    assert [name for name, _ in sections.chosen(["texts"], settings_for("cpu"))] == ["texts"]
+
+
+def settings_for(backend):
+    return Settings(folder=pathlib.Path(), model_folder=pathlib.Path(), processors=2, threads=1, backend=backend)

@@ -58,3 +58,19 @@ def test_drawn_plots_are_white_and_named(results, tmp_path):
         assert {"native", "virtgpu", "ggml-rpc"} <= set(texts(path))
         assert "#ffffff" in path.read_text(encoding="utf-8").lower()
     assert "256 MiB" in texts(tmp_path / "transfers.svg")
+
+
+def test_a_trace_becomes_a_lane_for_everything_that_was_done(results):
+    results["trace"] = [{"model": "small.gguf", "variant": "token", "microseconds": 100.0, "events": [
+        {"side": "guest", "ring": 1, "name": "wait", "begin": 5.0, "end": 90.0},
+        {"side": "host", "ring": 0, "name": "wait", "begin": 10.0, "end": 20.0},
+        {"side": "host", "ring": 1, "name": "wait", "begin": 60.0, "end": 88.0}]}]
+    assert [lane.name for lane in plots.lanes(results["trace"][0]["events"])] == [
+        "guest: wait", "host: wait", "host: wait, inputs"]
+    assert 'to 90,2.35' in plots.scripts(results)["token-small"]
+
+
+def test_a_peer_that_cannot_compute_a_model_has_no_bar(results):
+    results["tokens"] = [row for row in results["tokens"] if row["contender"] != "ggml-rpc"]
+    assert {text for name, _, values in plots.token_bars(results).series if name == "ggml-rpc"
+            for _, text in values} == {"–"}

@@ -31,6 +31,13 @@ class Bars:
     series: list  # (name, colour, [(value, what to write above it)])
 
 
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    name: str
+    colour: str
+    spans: list  # (begin, end)
+
+
 def svg(script):
     finished = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
@@ -65,6 +72,20 @@ def bars(plot):
     clauses = [f"$bars using {column}:xtic(1) title {_quoted(name)} lc rgb {_quoted(colour)}"
                for column, (name, colour, _) in enumerate(plot.series, start=2)]
     return "\n".join([*script, f"plot {', '.join(clauses)}"]) + "\n"
+
+
+def timeline(title, end, unit, lanes):
+    """Spans of time, a lane for each kind of them, the first one on top."""
+    rows = list(reversed(lanes))
+    script = [HEAD.format(900, 70 + 26 * len(rows)), f"set title {_quoted(title)}", "unset key",
+              f"set xrange [0:{end:g}]", f"set yrange [-0.5:{len(rows) - 0.5}]", f"set xlabel {_quoted(unit)}",
+              "set border 1", "set tics nomirror", 'set grid x lt 1 lc rgb "#dddddd"',
+              f"set ytics ({', '.join(f'{_quoted(lane.name)} {row}' for row, lane in enumerate(rows))}) scale 0"]
+    for row, lane in enumerate(rows):
+        for begin, finish in lane.spans:
+            script.append(f"set object rectangle from {max(begin, 0):g},{row - 0.35} to {min(finish, end):g},{row + 0.35} "
+                          f"fc rgb {_quoted(lane.colour)} fs solid noborder")
+    return "\n".join([*script, "plot NaN"]) + "\n"
 
 
 def apart(heights, gap):

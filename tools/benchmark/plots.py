@@ -1,7 +1,7 @@
 """Which plots there are, and what is in each of them."""
 from benchmark import gnuplot, micro, samples, tokens
 from benchmark.contenders import NAMES
-from benchmark.gnuplot import Bars, Line, Panel
+from benchmark.gnuplot import Bars, Lane, Line, Panel
 
 COLOURS = {"native": "#4d4d4d", "virtgpu": "#0067b1", "ggml-rpc": "#c25100", "memcpy": "#8a8a8a"}
 
@@ -25,7 +25,21 @@ def scripts(results):
         found["transfers"] = gnuplot.lines(transfer_panels(results), columns=2)
     if results.get("tokens"):
         found["tokens"] = gnuplot.bars(token_bars(results))
+    for traced in results.get("trace", []):
+        model = traced["model"].removesuffix(".gguf")
+        found[f"{traced['variant']}-{model}"] = gnuplot.timeline(
+            f"A {traced['variant']} of {model}", traced["microseconds"], "us", lanes(traced["events"]))
     return found
+
+
+def lanes(events):
+    """A lane for what each side did on the ring of buffers, the stream's ring, and while it waited."""
+    colours = {"guest": COLOURS["virtgpu"], "host": COLOURS["ggml-rpc"]}
+    spans = {}
+    for event in events:
+        name = f"{event['side']}: {event['name']}" + (", inputs" if event["name"] == "wait" and event["ring"] == 0 else "")
+        spans.setdefault((event["side"], name), []).append((event["begin"], event["end"]))
+    return [Lane(name, colours[side], found) for (side, name), found in sorted(spans.items())]
 
 
 def graph_panels(results):
@@ -53,7 +67,8 @@ def token_bars(results):
         native = tokens.select(results, test, "native", model)
         for name in NAMES:
             speeds = tokens.select(results, test, name, model)
-            bars[name].append((samples.ratio(speeds, native), f"{samples.median(speeds):,.0f}"))
+            # Not every peer computes every model.
+            bars[name].append((samples.ratio(speeds, native), f"{samples.median(speeds):,.0f}") if speeds else (0, "–"))
     return Bars("Tokens per second (the numbers), relative to native", groups,
                 [(name, COLOURS[name], values) for name, values in bars.items()])
 

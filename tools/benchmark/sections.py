@@ -27,10 +27,10 @@ ABOUT_CPUS = {"micro", "counts", "idle", "virtual machine"}
 
 def chosen(names, settings):
     """(name, how it is measured) of `names`, or of all that the settings ask for."""
-    left_out = ABOUT_GPUS if settings.backend == "cpu" else ABOUT_CPUS
+    left_out = set(ABOUT_GPUS if settings.backend == "cpu" else ABOUT_CPUS)
     if settings.quick:
-        left_out |= {"virtual machine"}  # tests/vm boots machines enough
+        left_out.add("virtual machine")  # tests/vm boots machines enough
     if not settings.tokens:
-        left_out |= {"endurance"}
+        left_out.add("endurance")
     return [(name, measure) for name, measure in SECTIONS.items()
             if (name in names if names else name not in left_out)]

@@ -114,6 +114,26 @@ TEST_F(RingTest, TheHostIsToldWhoWaits) {
     EXPECT_FALSE(host_.complete(2)) << "nobody waits";
 }
 
+TEST_F(RingTest, AGuestThatSleepsForAnAnswerIsWokenByIt) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    ASSERT_TRUE(host_.next().value());
+    EXPECT_FALSE(host_.is_slept_for(1));
+    EXPECT_TRUE(guest_.prepare_wait(1));
+    ASSERT_TRUE(host_.reply(1, Status::kOk, {}));
+    EXPECT_TRUE(host_.is_slept_for(1)) << "although it is not done";
+    guest_.end_wait();
+    EXPECT_FALSE(guest_.prepare_wait(1)) << "answered already";
+}
+
+TEST_F(RingTest, TheHostSeesWhatIsWaitedForAwake) {
+    EXPECT_FALSE(host_.is_wanted(1));
+    guest_.want(2);
+    EXPECT_TRUE(host_.is_wanted(1));
+    EXPECT_TRUE(host_.is_wanted(2));
+    EXPECT_FALSE(host_.is_wanted(3));
+    EXPECT_FALSE(host_.is_slept_for(2)) << "nobody sleeps";
+}
+
 TEST_F(RingTest, ASleepingHostNeedsADoorbell) {
     EXPECT_FALSE(guest_.doorbell_needed());
     EXPECT_TRUE(host_.prepare_sleep());
