@@ -30,12 +30,13 @@ class FileLog : public wire::Log {
         const std::lock_guard lock(mutex_);
         std::FILE* const target = file_ ? file_.get() : stderr;
         wire::print(target, "ggml-virtgpu-backend: {}: {}\n", name(level), message);
-        std::fflush(target);
+        // What cannot be written is lost.
+        static_cast<void>(std::fflush(target));
     }
 
  private:
     struct Closer {
-        void operator()(std::FILE* file) const { std::fclose(file); }
+        void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
     };
 
     static const char* name(wire::LogLevel level) {

@@ -128,7 +128,7 @@ Result<void> ForwardCommands::put_into_better_order(protocol::Graph& graph) {
 
 Result<void> ForwardCommands::define(uint32_t number, protocol::Graph graph) {
     Stream* const stream = TRY(commands_.stream());
-    const auto defined = stream->define(number, std::move(graph));
+    auto defined = stream->define(number, std::move(graph));
     if (!defined)
         static_cast<void>(stream->drop(number));
     return defined;
@@ -136,7 +136,7 @@ Result<void> ForwardCommands::define(uint32_t number, protocol::Graph graph) {
 
 Result<void> ForwardCommands::run(uint32_t number) {
     const AbortAsked abort = [this] { return stopping_.load(); };
-    const auto outcome = TRY(commands_.stream())->run(number, abort);
+    auto outcome = TRY(commands_.stream())->run(number, abort);
     // One of its buffers was freed, say, and what would follow is the same failure.
     if (!outcome)
         forget(number);

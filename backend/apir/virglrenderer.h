@@ -7,6 +7,7 @@
 #include "backend/export.h"
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): the names are virglrenderer's.
 
 // What virglrenderer offers. Valid during each call that it is given to.
 struct apir_callbacks {
@@ -29,4 +30,6 @@ VIRTGPU_EXPORT uint32_t apir_backend_dispatcher(uint32_t virgl_ctx_id,
                                                 struct apir_callbacks* callbacks, uint32_t cmd_type,
                                                 char* dec_cur, const char* dec_end, char* enc_cur,
                                                 const char* enc_end, char** enc_cur_after);
+
+// NOLINTEND(readability-identifier-naming)
 }
