@@ -21,7 +21,7 @@ TEST(QemuCheck, TheVersionChoosesTheDevice) {
                     "vhost-user-test-device-pci,chardev=vgpu,virtio-id=16"));
     EXPECT_TRUE(has(examine(root, "12.0.0"), Verdict::kOk, "vhost-user-test-device-pci"));
     EXPECT_TRUE(has(examine(root, "10.0.13"), Verdict::kWarning, "vhost-user-gpu-pci", "11.1"));
-    EXPECT_TRUE(has(examine(root, "7.2.22"), Verdict::kWarning, "guest memory only"));
+    EXPECT_TRUE(has(examine(root, "7.2.22"), Verdict::kWarning, "guest memory only and with KVM"));
     EXPECT_TRUE(has(examine(root, "7.1.0"), Verdict::kProblem, "cannot carry", "7.2"));
 }
 
