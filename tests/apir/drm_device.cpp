@@ -24,10 +24,6 @@ constexpr int32_t kFirstTypeOnVenus = 331;
 constexpr int kFirstNode = 128;
 constexpr int kNodes = 8;
 
-uint64_t address_of(const void* object) {
-    return reinterpret_cast<uintptr_t>(object);
-}
-
 template <typename Request>
 void call(int node, unsigned long number, Request& request, const char* what) {
     while (::ioctl(node, number, &request) != 0)
@@ -58,7 +54,7 @@ wire::FileDescriptor open_node() {
 
 DrmDevice::DrmDevice(uint32_t capset) : capset_(capset), node_(open_node()) {
     std::array<uint32_t, 6> words{};
-    uapi::GetCaps caps{capset, 0, address_of(words.data()), sizeof words, 0};
+    uapi::GetCaps caps{capset, 0, uapi::address_of(words.data()), sizeof words, 0};
     call(node_.number(), uapi::kIoctlGetCaps, caps, "GET_CAPS");
     if (words[1] == 0)
         throw std::runtime_error("the capset knows no blobs");
@@ -67,7 +63,7 @@ DrmDevice::DrmDevice(uint32_t capset) : capset_(capset), node_(open_node()) {
         uapi::ContextSetParam{uapi::kContextParamNumRings, 1},
         uapi::ContextSetParam{uapi::kContextParamPollRingsMask, 0},
     };
-    uapi::ContextInit init{parameters.size(), 0, address_of(parameters.data())};
+    uapi::ContextInit init{parameters.size(), 0, uapi::address_of(parameters.data())};
     call(node_.number(), uapi::kIoctlContextInit, init, "CONTEXT_INIT");
 }
 
@@ -102,7 +98,7 @@ void DrmDevice::submit(std::span<const std::byte> command) {
     uapi::Execbuffer execute{};
     execute.flags = uapi::kRingIdx;
     execute.size = static_cast<uint32_t>(command.size());
-    execute.command = address_of(command.data());
+    execute.command = uapi::address_of(command.data());
     call(node_.number(), uapi::kIoctlExecbuffer, execute, "EXECBUFFER");
 }
 
