@@ -2,12 +2,12 @@
 // worker that answers and a VMM that maps late or never.
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "device/gpu/device.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/worker_source.h"
 #include "wire/writer.h"
 
 namespace virtgpu::fuzz {
@@ -145,21 +145,12 @@ class Driver {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = worker();
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    apir::Renderer renderer_{worker_launcher(), {apir::Waiter::kFence}, *loop_, log_};
     FuzzWindow window_;
-    gpu::Device device_{renderer_, window_, log_, gpu::CapsetOptions::kApirAndVenus};
+    virtio::GuestMemory memory_;
+    gpu::Device device_{renderer_, window_, memory_, log_, gpu::CapsetOptions::kApirAndVenus};
     size_t sent_ = 0;
     size_t answered_ = 0;
-
-    // $VIRTGPU_FUZZ_WORKER answers as a worker does, without ggml.
-    static apir::WorkerOptions worker() {
-        apir::WorkerOptions options;
-        const char* const program = std::getenv("VIRTGPU_FUZZ_WORKER");
-        options.program = program == nullptr ? "/nonexistent" : program;
-        options.backends = {"echo"};
-        return options;
-    }
 };
 
 }  // namespace

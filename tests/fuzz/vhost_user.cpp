@@ -8,6 +8,7 @@
 #include "device/vhost_user/endpoint.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/worker_source.h"
 #include "wire/sys/mapped_region.h"
 
 namespace virtgpu::fuzz {
@@ -36,8 +37,9 @@ class Vmm {
             ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0,
             "there is a socket");
         socket_ = FileDescriptor(ends[1]);
-        endpoint_ = *vhost_user::Endpoint::create(FileDescriptor(ends[0]), device_, *channel_,
-                                                  *loop_, log_, [this] { closed_ = true; });
+        endpoint_ =
+            *vhost_user::Endpoint::create(FileDescriptor(ends[0]), device_, guest_memory_,
+                                          *channel_, *loop_, log_, [this] { closed_ = true; });
     }
 
     void run() {
@@ -201,11 +203,11 @@ class Vmm {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::WorkerOptions options_ = no_worker();
-    apir::Renderer renderer_{options_, apir::Waiter::kFence, *loop_, log_};
+    apir::Renderer renderer_{worker_launcher(), {apir::Waiter::kFence}, *loop_, log_};
     std::unique_ptr<vhost_user::BackendChannel> channel_ =
         *vhost_user::BackendChannel::create(1 << 20, *loop_, log_);
-    gpu::Device device_{renderer_, *channel_, log_};
+    virtio::GuestMemory guest_memory_;
+    gpu::Device device_{renderer_, *channel_, guest_memory_, log_};
     FileDescriptor memory_{::memfd_create("guest", MFD_CLOEXEC)};
     FileDescriptor kick_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     FileDescriptor other_{::memfd_create("empty", MFD_CLOEXEC)};
@@ -214,12 +216,6 @@ class Vmm {
     uint16_t index_ = 0;
     bool closed_ = false;
     std::unique_ptr<vhost_user::Endpoint> endpoint_;
-
-    static apir::WorkerOptions no_worker() {
-        apir::WorkerOptions options;
-        options.program = "/nonexistent";
-        return options;
-    }
 };
 
 }  // namespace
