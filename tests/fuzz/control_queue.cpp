@@ -2,13 +2,13 @@
 // worker that answers and a VMM that maps late or never.
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "device/gpu/device.h"
 #include "device/page_supply.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/worker_source.h"
 #include "wire/writer.h"
 
 namespace virtgpu::fuzz {
@@ -146,7 +146,7 @@ class Driver {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::Renderer renderer_{launcher(), {}, *loop_, log_};
+    apir::Renderer renderer_{worker_launcher(), {apir::Waiter::kFence}, *loop_, log_};
     FuzzWindow window_;
     virtio::GuestMemory memory_;
     gpu::Device device_{renderer_, window_,
@@ -154,18 +154,6 @@ class Driver {
                         log_,      gpu::CapsetOptions::kApirAndVenus};
     size_t sent_ = 0;
     size_t answered_ = 0;
-
-    // $VIRTGPU_FUZZ_WORKER answers as a worker does, without ggml.
-    static apir::WorkerLauncher& launcher() {
-        static const auto launcher = [] {
-            apir::WorkerOptions options;
-            const char* const program = std::getenv("VIRTGPU_FUZZ_WORKER");
-            options.program = program == nullptr ? "/nonexistent" : program;
-            options.backends = {"echo"};
-            return *apir::WorkerLauncher::start(options, {});
-        }();
-        return *launcher;
-    }
 };
 
 }  // namespace

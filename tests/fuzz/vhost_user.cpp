@@ -9,6 +9,7 @@
 #include "device/vhost_user/endpoint.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/worker_source.h"
 #include "wire/sys/mapped_region.h"
 
 namespace virtgpu::fuzz {
@@ -203,7 +204,7 @@ class Vmm {
     FuzzedDataProvider input_;
     QuietLog log_;
     std::unique_ptr<device::EventLoop> loop_ = *device::EventLoop::create();
-    apir::Renderer renderer_{launcher(), {}, *loop_, log_};
+    apir::Renderer renderer_{worker_launcher(), {apir::Waiter::kFence}, *loop_, log_};
     std::unique_ptr<vhost_user::BackendChannel> channel_ =
         *vhost_user::BackendChannel::create(1 << 20, *loop_, log_);
     virtio::GuestMemory guest_memory_;
@@ -217,15 +218,6 @@ class Vmm {
     uint16_t index_ = 0;
     bool closed_ = false;
     std::unique_ptr<vhost_user::Endpoint> endpoint_;
-
-    static apir::WorkerLauncher& launcher() {
-        static const auto launcher = [] {
-            apir::WorkerOptions options;
-            options.program = "/nonexistent";
-            return *apir::WorkerLauncher::start(options, {});
-        }();
-        return *launcher;
-    }
 };
 
 }  // namespace

@@ -1,0 +1,26 @@
+// What starts a worker for a device under test.
+#pragma once
+
+#include <cstdlib>
+
+#include "device/apir/worker_launcher.h"
+#include "tests/fuzz/require.h"
+
+namespace virtgpu::fuzz {
+
+// One process for all inputs, as a device process has. $VIRTGPU_FUZZ_WORKER answers as a worker
+// does, without ggml; without it no worker can be started, which is worth a look as well.
+inline apir::WorkerLauncher& worker_launcher() {
+    static const auto launcher = [] {
+        apir::WorkerOptions options;
+        const char* const program = std::getenv("VIRTGPU_FUZZ_WORKER");
+        options.program = program == nullptr ? "/nonexistent" : program;
+        options.backends = {"echo"};
+        auto started = apir::WorkerLauncher::start(options, {});
+        require(started.has_value(), "there is a process that starts workers");
+        return std::move(*started);
+    }();
+    return *launcher;
+}
+
+}  // namespace virtgpu::fuzz
