@@ -64,8 +64,8 @@ constexpr std::array<std::string_view, 52> kEveryProcess{"brk",
 constexpr std::array<std::string_view, 5> kEveryProcessWithConditions{"fcntl", "mmap", "mprotect",
                                                                       "newfstatat", "tgkill"};
 
-constexpr std::array<std::string_view, 4> kDevice{"signalfd4", "socketpair", "timerfd_create",
-                                                  "timerfd_settime"};
+constexpr std::array<std::string_view, 5> kDevice{"fstatfs", "signalfd4", "socketpair",
+                                                  "timerfd_create", "timerfd_settime"};
 
 constexpr std::array<std::string_view, 9> kThreads{"clone",
                                                    "getcpu",
