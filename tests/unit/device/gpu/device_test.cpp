@@ -118,7 +118,9 @@ TEST_F(DeviceTest, OffersOneCapset) {
 
 class VenusDeviceTest : public DeviceTest {
  protected:
-    Device venus_{renderer_, window_, memory_, log_, CapsetOptions::kApirAndVenus};
+    Device venus_{renderer_, window_,
+                  memory_,   *device::PageSupply::create(*loop_),
+                  log_,      CapsetOptions::kApirAndVenus};
 
     ResponseType answer_of_venus(const std::vector<std::byte>& command) {
         venus_.execute(command, [this](std::vector<std::byte> response) {
