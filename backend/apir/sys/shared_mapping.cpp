@@ -3,9 +3,8 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <cinttypes>
-#include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 namespace virtgpu::backend {
@@ -26,17 +25,18 @@ class MappedAgain : public wire::Region {
 struct Line {
     uint64_t begin = 0;
     uint64_t end = 0;
-    char permissions[5] = {};
+    std::string permissions;
     uint64_t offset = 0;
     unsigned device_major = 0;
     unsigned device_minor = 0;
     uint64_t inode = 0;
 
     bool read(const std::string& text) {
-        constexpr int kFields = 7;
-        return std::sscanf(text.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64,
-                           &begin, &end, permissions, &offset, &device_major, &device_minor,
-                           &inode) == kFields;
+        std::istringstream stream(text);
+        char separator = 0;
+        stream >> std::hex >> begin >> separator >> end >> permissions >> offset;
+        stream >> device_major >> separator >> device_minor >> std::dec >> inode;
+        return !stream.fail() && permissions.size() >= 4;
     }
     bool is_shared_memory() const {
         return permissions[0] == 'r' && permissions[1] == 'w' && permissions[3] == 's';
