@@ -228,7 +228,7 @@ TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
         {GGML_OP_WIN_UNPART, 0, {0, -1}},
         {GGML_OP_ROPE, 1, {0, 31, 34, -2}},
         {GGML_OP_ROPE, 2, {1, 3, 7, -1}},
-        {GGML_OP_ROPE, 15, {-2, 1, 32}},
+        {GGML_OP_ROPE, 15, {-2, 1, 64}},
         {GGML_OP_DSV4_HC_COMB, 1, {0, INT32_MAX}},
         {GGML_OP_FLASH_ATTN_EXT, 3, {1, 20, -1}},
         {GGML_OP_GATED_DELTA_NET, 0, {0, -1, 2}},
