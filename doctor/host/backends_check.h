@@ -8,7 +8,9 @@ namespace virtgpu::doctor {
 // Which ggml backends the worker finds, and what they have.
 class BackendsCheck : public Check {
  public:
-    explicit BackendsCheck(apir::WorkerOptions worker) : worker_(std::move(worker)) {}
+    explicit BackendsCheck(apir::WorkerOptions worker) : worker_(std::move(worker)) {
+        worker_.log_level = "warning";  // what it says is reported
+    }
     Findings examine() override;
 
  private:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import places
+from harness import places, processes
 from recipes import recipe
 
 BENCH = "llama-bench -m /model.gguf -ngl 99 -p 16 -n 4 -r 1"
@@ -42,6 +42,7 @@ def test_the_device_computes(host, sandboxed):
     finished = sandboxed(BENCH)
     assert finished.returncode == 0, finished.stderr
     assert "virtgpu" in finished.stdout and "tg4" in finished.stdout
+    processes.wait_until(lambda: not host.workers(), 30, "the worker's end")
     assert any(context["graphs"] > 4 for context in host.closed_contexts())
 
 

@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_start(log_folder, tmp_path):
     worker.chmod(0o755)
     with HostProgram(log_folder, serve="--listen", arguments=["--worker", worker]) as host:
         _, findings = guest_doctor(Container(host.socket))
-    assert_names(findings, "could not start its compute worker", "log of ggml-virtgpu-host")
+    assert_names(findings, "the host could not load its backend library (code 4)", "look into the log")
 
 
 def test_a_host_that_says_nothing(log_folder):
@@ -128,7 +128,7 @@ def test_all_is_well_on_the_host(host):
     status, findings = host_doctor("--backend", "cpu", "--listen", host.socket, "--qemu", "/no/qemu")
     assert status == 0, findings
     assert_names(findings, "ggml-virtgpu-worker", verdict="ok")
-    assert_names(findings, "CPU", verdict="ok")
+    assert {finding["verdict"] for finding in findings if finding["subject"] == "ggml backends"} == {"ok"}
     assert_names(findings, f"{host.socket} is listened on", verdict="ok")
     assert {"programs", "ggml backends", "KVM", "huge pages", "limits", "sandbox"} <= {
         finding["subject"] for finding in findings}
@@ -170,6 +170,6 @@ def test_user_namespaces_that_are_turned_off():
 
 
 def test_few_open_files():
-    answer = subprocess.run(["bash", "-c", f"ulimit -Hn 500; exec {places.host_program()} doctor --backend cpu"],
+    answer = subprocess.run(["bash", "-c", f"ulimit -n 500; exec {places.host_program()} doctor --backend cpu"],
                             capture_output=True, text=True, timeout=120, check=False)
     assert "warning  limits" in answer.stdout and "at most 500 open files" in answer.stdout
