@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "frontend/reply_page.h"
 #include "tests/unit/frontend/fake_host.h"
 
 namespace virtgpu::frontend {
@@ -12,7 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Page {
-    alignas(uint64_t) std::array<std::byte, 4096> bytes{};
+    alignas(uint64_t) std::array<std::byte, ReplyPage::kBytes> bytes{};
 };
 
 class PlainMemory : private Page, public wire::Region {

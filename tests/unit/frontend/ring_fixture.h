@@ -11,7 +11,7 @@ class RingFixture : public testing::Test {
     void open(test::FakeHost::Handler handler, RingChannel::Sizes sizes = {4096, 4096}) {
         host_ = std::make_unique<test::FakeHost>(std::move(handler));
         transport_ = host_->make_transport();
-        apir_ = *ApirClient::create(*transport_);
+        apir_ = *ApirClient::start(*transport_, log_);
         health_ = std::make_unique<SessionHealth>(log_);
         auto channel = RingChannel::open(services(), 1, sizes);
         ASSERT_TRUE(channel) << channel.error().message();
