@@ -84,7 +84,8 @@ class FakeWorker {
             open_ring(*open, **packet);
         if (const auto* forward = std::get_if<protocol::WorkerForwardRequest>(&*request))
             answer(*forward);
-        if (std::holds_alternative<protocol::WorkerAddRegionRequest>(*request))
+        if (std::holds_alternative<protocol::WorkerAddRegionRequest>(*request) ||
+            std::holds_alternative<protocol::WorkerAddGuestRegionRequest>(*request))
             loans_.push_back(std::move((*packet)->files.at(1)));
         if (std::holds_alternative<protocol::WorkerCloseContextRequest>(*request))
             close_context();

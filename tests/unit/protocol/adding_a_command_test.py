@@ -8,8 +8,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("VIRTGPU_BUILD", ROOT / "build/default"))
-NEEDED = ["CMakeLists.txt", "cmake", "protocol", "wire", "ggml_private", "backend", "worker", "device", "host", "frontend",
-          "tests", "tools", "docs"]
+NEEDED = ["CMakeLists.txt", "cmake", "protocol", "wire", "ggml_private", "backend", "worker", "device", "sandbox", "doctor", "host",
+          "frontend", "tests", "tools", "docs"]
 BLOCK = re.compile(r'<!-- (?P<file>\S+), before: "(?P<anchor>[^\n]*?)" -->\n```\w+\n(?P<text>.*?)```', re.DOTALL)
 
 

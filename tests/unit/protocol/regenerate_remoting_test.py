@@ -36,7 +36,7 @@ def test_a_changed_definition_makes_them_stale(tmp_path):
 
 
 @pytest.mark.parametrize("old, new, complaint", [
-    ("    id: 14\n", "    id: 13\n", "COPY_TENSOR has the id of MEMSET_TENSOR"),
+    ("    id: 14\n", "    id: 13\n", "BUFFER_TYPE_ALLOC_BUFFER has the id of BUFFER_TYPE_IS_HOST"),
     ('offset: [u64, "First byte."]', 'offset: [u65, "First byte."]', "unknown type 'u65'"),
     ("string<kMaxNameLength>", "string<kMaxNames2>", "unknown limit 'kMaxNames2'"),
     ("reply_head:   [64, ", "reply_head:   [4, ", "RingHeader.reply_head: bad place 4"),
