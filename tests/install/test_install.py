@@ -84,7 +84,8 @@ def test_the_units_start_the_installed_program_with_the_installed_configuration(
     units = prefix / configured("VIRTGPU_UNIT_DIR")
     service = (units / "ggml-virtgpu-host.service").read_text(encoding="utf-8").splitlines()
     [program] = [line.partition("=")[2] for line in service if line.startswith("ExecStart=")]
-    [configuration] = [line.rpartition("=")[2] for line in service if line.startswith("Environment=")]
+    [configuration] = [line.rpartition("=")[2] for line in service
+                       if line.startswith("Environment=GGML_VIRTGPU_HOST_CONFIG=")]
     assert program == str(prefix / "bin/ggml-virtgpu-host")
     assert configuration == str(prefix / configured("CMAKE_INSTALL_SYSCONFDIR") / "ggml-virtgpu/host.toml")
     assert "CPU" in run(program, "devices", "--backend", "cpu", GGML_VIRTGPU_HOST_CONFIG=configuration)
