@@ -44,6 +44,8 @@ constexpr std::array kNamePlaces{"/etc/hosts",          "/etc/resolv.conf", "/et
                                  "/etc/host.conf",      "/etc/gai.conf",    "/etc/services",
                                  "/run/systemd/resolve"};
 constexpr std::array kDevices{"/dev/null", "/dev/dri", "/dev/kfd", "/dev/dxg", "/dev/nvidia-caps"};
+// NVIDIA's driver names its threads there, and does without CUDA when it may not.
+constexpr const char* kThreadNames = "/proc/self/task";
 constexpr std::array kFolderVariables{"VK_DRIVER_FILES",     "VK_ICD_FILENAMES",
                                       "VK_ADD_DRIVER_FILES", "VK_LAYER_PATH",
                                       "LD_LIBRARY_PATH",     "GGML_VIRTGPU_BACKEND_DIR"};
@@ -106,6 +108,7 @@ bool may_load_drivers(const backend::CatalogueOptions& options) {
 
 void add_devices(sandbox::Reachable& files) {
     files.writable.insert(files.writable.end(), kDevices.begin(), kDevices.end());
+    files.writable.emplace_back(kThreadNames);
     std::error_code error;
     for (std::filesystem::directory_iterator entry("/dev", error), end; !error && entry != end;
          entry.increment(error))
