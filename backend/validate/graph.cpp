@@ -199,6 +199,9 @@ std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGrap
     std::map<uint32_t, int64_t> bounds;
     for (const uint32_t position : graph.nodes) {
         const ValidGraphTensor& tensor = graph.tensors[position];
+        // llama.cpp leaves the inputs of a branch that it does not take as they are.
+        if ((tensor.tensor.flags & kComputed) == 0)
+            continue;
         const auto indices =
             indices_of(vocabulary.rules(tensor.tensor.op), node_of(vocabulary, graph, tensor));
         if (!indices || is_written(graph, graph.tensors[*tensor.sources[indices->source]]))

@@ -54,14 +54,17 @@ Result<ValidGraph> check_bundle(const TensorValidator& validator,
 Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
                                        const std::vector<protocol::GraphTensor>& tensors);
 
+// GGML_TENSOR_FLAG_COMPUTE: backends pass over nodes without it.
+inline constexpr uint32_t kComputed = 16;
+
 // A tensor whose elements name rows of others and have to be less than `bound`, and not negative.
 struct IndexUse {
     uint32_t tensor = 0;  // position
     int64_t bound = 0;
 };
 
-// All that are in memory before the graph is computed, each once: those that the graph computes
-// itself nobody can look at. For a valid graph.
+// All that are in memory before the graph is computed and are read then, each once: those that the
+// graph computes itself nobody can look at. For a valid graph.
 std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGraph& graph);
 
 }  // namespace virtgpu::validate

@@ -1,4 +1,5 @@
 """The program ggml-virtgpu-host, and what it says about the work it did."""
+import contextlib
 import os
 import pathlib
 import re
@@ -64,7 +65,8 @@ class HostProgram:
     def kill(self):
         """SIGKILL to the program and everything it started."""
         for pid in [self._process.pid, *(pid for pid, _ in processes.descendants(self._process.pid))]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # they end with the first
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     def ask_for_counters(self):

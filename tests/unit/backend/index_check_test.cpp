@@ -11,7 +11,7 @@ class IndexCheckTest : public ComputeTest {
  protected:
     // Computes the node with one of its indices replaced.
     wire::Result<void> compute_with(ggml_tensor* (*build)(ggml_context*), size_t source,
-                                    int32_t index) {
+                                    int32_t index, bool is_computed = true) {
         const NativeGraph native(build);
         std::vector<std::byte> bytes(native.bytes(), native.bytes() + native.size());
         std::memcpy(bytes.data() + native.offset_of(native.result->src[source]), &index,
@@ -20,7 +20,10 @@ class IndexCheckTest : public ComputeTest {
         TRY(data().copy_in(0, bytes));
         TRY(control.set_tensor(
             {all_of(buffer, native.size()), 0, {kDataRegion, 0, native.size()}}));
-        return compute(native.describe(buffer));
+        protocol::Graph graph = native.describe(buffer);
+        if (!is_computed)
+            graph.tensors[graph.nodes.back()].tensor.flags &= ~validate::kComputed;
+        return compute(std::move(graph));
     }
 };
 
@@ -47,6 +50,12 @@ TEST_F(IndexCheckTest, RowsThatAreThere) {
 TEST_F(IndexCheckTest, RowsThatAreNotThere) {
     ASSERT_FALSE(compute_with(rows, 1, 4));
     EXPECT_NE(stream.last_message.find("is not below 4"), std::string::npos) << stream.last_message;
+}
+
+// A branch of the graph that llama.cpp does not take, and whose inputs it does not set.
+TEST_F(IndexCheckTest, RowsOfANodeThatIsNotComputedAreNotLookedAt) {
+    const auto computed = compute_with(rows, 1, 4, /*is_computed=*/false);
+    EXPECT_TRUE(computed) << computed.error().message();
 }
 
 TEST_F(IndexCheckTest, NegativeRows) {
