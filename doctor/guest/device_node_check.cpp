@@ -19,8 +19,10 @@ Findings DeviceNodeCheck::examine() {
     for (const std::string& device : virtio_gpus(root_)) {
         if (root_.link_name(device + "/driver") != kDriver)
             continue;
-        for (const std::string& entry : root_.entries(device + "/drm", "renderD"))
-            findings.push_back(about("/dev/dri" + entry.substr(entry.rfind('/'))));
+        // The node belongs to the virtio device, or to the PCI device that carries it.
+        for (const char* owner : {"/drm", "/../drm"})
+            for (const std::string& entry : root_.entries(device + owner, "renderD"))
+                findings.push_back(about("/dev/dri" + entry.substr(entry.rfind('/'))));
     }
     return findings;
 }
