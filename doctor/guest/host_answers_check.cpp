@@ -72,7 +72,7 @@ Findings HostAnswersCheck::examine_devices() {
         } else if (transport.error().fault() != wire::Fault::kRefused) {
             findings.push_back(
                 problem(kSubject, wire::format("{}: {}", node.address, transport.error().message()),
-                        "a device process that ended does not come back to a running VM"));
+                        "restart the VM: a device process that ended does not come back to it"));
         }
     }
     return findings;
