@@ -168,11 +168,26 @@ def test_llama_cpp_leaves_things_out_when_it_splits_tensors():
     assert not list(archs.table_failures(both, WELL))
 
 
+def test_an_architecture_is_cut_into_pieces_as_natively():
+    log = "0.01 I sched_reserve: graph: nodes = 134, splits = {}, input objects = 4"
+    batches = "0.01 I sched_reserve: graph (pp bs=256, tg bs=1): nodes = 134 / 134, splits = {} / 2, input objects = 4 / 4"
+    assert archs.pieces_difference("granite-moe", log.format(2), log.format(2)) is None
+    assert "['5'] pieces, natively into ['2']" in archs.pieces_difference("granite-moe", log.format(2), log.format(5))
+    assert archs.pieces_difference("granite-moe", batches.format(51), batches.format(51)) is None
+    assert archs.pieces_difference("granite-moe", batches.format(51), batches.format(52))
+    assert archs.pieces_difference("granite-moe", "", "")
+
+
 def test_what_fails_natively_may_fail():
     native = {("phi3", "Dense"): {"llvmpipe": ("FAIL", "OK", "OK")}}
     remote = {("phi3", "Dense"): {"llvmpipe (remote)": ("FAIL", "OK", "OK")}}
     assert not list(archs.table_failures(remote, native))
     assert list(archs.table_failures({("phi3", "Dense"): {"llvmpipe (remote)": ("FAIL", "OK", "FAIL")}}, native))
+    # What it gets wrong by itself does not excuse another row.
+    split = {("phi3", "Dense"): {**remote[("phi3", "Dense")], "Meta": ("FAIL", "SKIP", "OK")}}
+    assert list(archs.table_failures(split, native))
+    native[("phi3", "Dense")]["Meta"] = ("FAIL", "SKIP", "OK")
+    assert not list(archs.table_failures(split, native))
 
 
 def test_a_table_that_breaks_off_is_a_failure():

@@ -106,14 +106,14 @@ def run(command, environment, seconds):
     return Finished(process.returncode, output, errors)
 
 
-def repeated_until_whole(start, is_whole):
-    """What `start()` returns, the first time that the program's last words are there, or it failed.
+def repeated_until_whole(start, is_whole, statuses=(0,)):
+    """What `start()` returns, the first time that the program's last words are there, or it ended with another status.
 
     llama.cpp's programs print from a thread for which their exit does not wait (see generation.is_whole).
     """
     for _ in range(ATTEMPTS):
         finished = start()
-        if finished.status != 0 or is_whole(finished):
+        if finished.status not in statuses or is_whole(finished):
             return finished
     raise RuntimeError(f"the program's last words were missing {ATTEMPTS} times")
 

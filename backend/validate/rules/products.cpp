@@ -128,7 +128,8 @@ bool has_rope_positions(const Node& node) {
     return has_shape(node, kB, {node.ne(kA, 2) * per_token, 1, 1, 1});
 }
 
-// Kernels turn pairs, also of what they only copy.
+// Kernels turn pairs, also of what they only copy. llama.cpp turns no dimension when it asks where a
+// model's frequency factors may lie.
 bool has_rope_dimensions(const Node& node) {
     const int64_t size = node.ne(kA, 0);
     const int64_t turned = rope_dimensions(node);
@@ -136,7 +137,7 @@ bool has_rope_dimensions(const Node& node) {
     const int32_t mode = rope_mode(node);
     const bool known = mode == 0 || mode == kRopeNeox || mode == kRopeMulti ||
                        mode == kRopeVision || mode == kRopeInterleaved;
-    return known && size % 2 == 0 && turned > 0 && turned % 2 == 0 && offset >= 0 &&
+    return known && size % 2 == 0 && turned >= 0 && turned % 2 == 0 && offset >= 0 &&
            offset % 2 == 0 && turned + offset <= size &&
            (mode != kRopeVision || (turned == size / 2 && offset == 0));
 }
@@ -186,10 +187,12 @@ bool is_scan_of_states(const Node& node) {
                      {node.elements(kB) + product({snapshots, s[0], s[1], s[2], x[3]}), 1, 1, 1});
 }
 
+// llama.cpp asks with sizes of its own whether a model's first factors may lie here: then they have
+// no place.
 bool is_wkv6(const Node& node) {
     const Elements& k = node[kA].ne;
     return all_have_shape(node, {kA, kB, kC, kE}, k[0], k[1], k[2]) &&
-           node.elements(kD) >= product({k[0], k[1]}) &&
+           (!node[kD].place || node.elements(kD) >= product({k[0], k[1]})) &&
            is_recurrence(node, {k[0], k[1], k[2], node.ne(kF, 1)}, kF);
 }
 

@@ -11,6 +11,7 @@
 #include "tests/unit/backend/host_fixture.h"
 #include "tests/unit/backend/native_graph.h"
 #include "tests/unit/backend/op_samples.h"
+#include "tests/unit/backend/placement_samples.h"
 
 namespace virtgpu::backend {
 namespace {
@@ -86,6 +87,14 @@ void lay_out(protocol::Tensor& tensor) {
 TEST_F(OpRulesTest, WhatGgmlMakesIsValid) {
     for (const ggml_tensor* const node : nodes_)
         EXPECT_EQ(outcome(describe(node)), "valid") << ggml_op_desc(node);
+}
+
+// With one refused, llama.cpp keeps that weight on the guest's processor, and cuts the graph there.
+TEST_F(OpRulesTest, WhatLlamaCppAsksBeforeItPlacesWeightsIsValid) {
+    for (const Sample& sample : placement_samples()) {
+        const ggml_tensor* const node = sample(Maker(context_));
+        EXPECT_EQ(outcome(describe(node)), "valid") << ggml_op_desc(node);
+    }
 }
 
 TEST_F(OpRulesTest, EveryOperationOfTheTableHasASample) {
@@ -226,7 +235,7 @@ TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
         {GGML_OP_CONV_3D, 9, {0, -2}},
         {GGML_OP_WIN_PART, 2, {0, -1}},
         {GGML_OP_WIN_UNPART, 0, {0, -1}},
-        {GGML_OP_ROPE, 1, {0, 31, 34, -2}},
+        {GGML_OP_ROPE, 1, {31, 34, -2}},
         {GGML_OP_ROPE, 2, {1, 3, 7, -1}},
         {GGML_OP_ROPE, 15, {-2, 1, 64}},
         {GGML_OP_DSV4_HC_COMB, 1, {0, INT32_MAX}},
