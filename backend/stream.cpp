@@ -97,14 +97,11 @@ Result<void> Stream::define(uint32_t number, protocol::Graph graph) {
 Result<void> Stream::edit(uint32_t number, const protocol::GraphEdit& edit) {
     ++session_.counters().edited;
     CachedGraph& graph = *TRY(graphs_.find(number));
-    // What runs in the background reads the tensors that are edited.
-    finish();
     name_anew(*TRY(graph.edit(edit, session_, ggml_backend_get_device(backend_))));
     return {};
 }
 
 Result<void> Stream::drop(uint32_t number) {
-    finish();
     return graphs_.remove(number);
 }
 

@@ -271,17 +271,18 @@ def events_of(worker, ring, *spans, name="RUN_GRAPH"):
 def test_devices_compute_when_their_workers_say_so():
     workers = [{"ph": "M", "pid": worker, "name": "process_name", "args": {"name": f"host-{worker}"}} for worker in (1, 2)]
     first, second = devices.computing([
-        *workers, *events_of(1, 0, (0, 100), name="SET_TENSOR"), *events_of(1, 3, (0, 10), (20, 30)),
-        *events_of(1, 3, (8, 15), name="wait"), *events_of(1, 4, (5, 9)), *events_of(1, 4, (9, 12), name="AWAIT_RING"),
-        *events_of(2, 1, (100, 110)), *events_of(2, 2, (120, 130))])
-    assert first == [(0, 15), (20, 30), (100, 110)]
-    assert second == [(5, 9), (120, 130)]
-    assert devices.shared(first, second) == 4
+        *workers, *events_of(1, 0, (0, 1000), name="SET_TENSOR"), *events_of(1, 3, (0, 100), (2000, 3000)),
+        *events_of(1, 3, (150, 1500), name="wait"), *events_of(1, 4, (500, 900)),
+        *events_of(1, 4, (900, 1200), name="AWAIT_RING"), *events_of(1, 4, (1200, 1210), name="EDIT_GRAPH"),
+        *events_of(2, 1, (10000, 11000)), *events_of(2, 2, (12000, 13000))])
+    assert first == [(0, 1500), (2000, 3000), (10000, 11000)]
+    assert second == [(500, 900), (12000, 13000)]
+    assert devices.shared(first, second) == 400
 
 
 def test_devices_that_take_turns_do_not_pass():
     one, other = [(0, 10), (20, 30)], [(10, 20), (29, 60)]
     assert [*devices.parallel_failures(one, other)] == [
-        "both compute for 1 us of 20 and 41 us, which is less than 10%"]
-    assert not [*devices.parallel_failures(one, [(10, 25)])]
+        "both compute for 1 us of 20 and 41 us, which is less than 50%"]
+    assert not [*devices.parallel_failures(one, [(5, 25)])]
     assert "computed nothing" in [*devices.parallel_failures(one, [])][0]

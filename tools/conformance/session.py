@@ -59,8 +59,8 @@ class Session:
         """llama.cpp's options for a series, the same on both sides."""
         return () if repack else ("--no-repack",)
 
-    def native(self, program, *arguments, seconds=SECONDS):
-        return run([*places.command_for(program), *arguments], self.native_environment(), seconds)
+    def native(self, program, *arguments, seconds=SECONDS, environment=()):
+        return run([*places.command_for(program), *arguments], {**self.native_environment(), **dict(environment)}, seconds)
 
     def on_cpu(self, program, *arguments, seconds=SECONDS):
         """Natively, without any GPU's backend."""
@@ -69,9 +69,9 @@ class Session:
     def remote(self, program, *arguments, seconds=SECONDS, repack=None):
         return run([*places.command_for(program), *arguments], self.remote_environment(repack), seconds)
 
-    def on_host(self, host, program, *arguments, seconds=SECONDS):
+    def on_host(self, host, program, *arguments, seconds=SECONDS, environment=()):
         """Remotely, on another host program than the session's own."""
-        return run([*places.command_for(program), *arguments], self._on_host(host), seconds)
+        return run([*places.command_for(program), *arguments], {**self._on_host(host), **dict(environment)}, seconds)
 
     def native_environment(self):
         return {**self._common, **dict(self.backend.native_environment)}
