@@ -68,8 +68,9 @@ Result<void> Deliveries::send_postponed() {
     while (outcome && sent < postponed_.size())
         if ((outcome = send(postponed_[sent])))
             ++sent;
-    // finish() gives zeroes for the others.
-    postponed_.erase(postponed_.begin(), postponed_.begin() + static_cast<std::ptrdiff_t>(sent));
+    // finish() gives zeroes for the others. Where making room failed it has done so already.
+    const auto done = static_cast<std::ptrdiff_t>(std::min(sent, postponed_.size()));
+    postponed_.erase(postponed_.begin(), postponed_.begin() + done);
     return outcome;
 }
 
@@ -82,7 +83,10 @@ Result<void> Deliveries::send(const Postponed& postponed) {
     return {};
 }
 
+// Before the lock: in a forked child it may be held for ever, by a thread that is not there.
 Result<void> Deliveries::finish() {
+    if (ring_.health().is_copy())
+        return ring_.health().check();
     const std::lock_guard lock(mutex_);
     auto finished = ring_.finish();
     deliver_until(UINT64_MAX, finished.has_value());
@@ -91,6 +95,8 @@ Result<void> Deliveries::finish() {
 }
 
 Result<void> Deliveries::finish(uint64_t sequence) {
+    if (ring_.health().is_copy())
+        return ring_.health().check();
     const std::lock_guard lock(mutex_);
     auto finished = ring_.finish(sequence);
     deliver_until(finished ? sequence : UINT64_MAX, finished.has_value());

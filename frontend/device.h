@@ -59,7 +59,8 @@ class Buffer {
     virtual wire::Result<void> update_usage(ggml_backend_buffer_usage usage) = 0;
 };
 
-// A ggml_backend_t. For one thread at a time, as ggml's backends are.
+// A ggml_backend_t. For one thread at a time, as ggml's backends are; only finish(mark) is for any,
+// which wait for events.
 class Stream {
  public:
     virtual ~Stream() = default;

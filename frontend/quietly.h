@@ -4,7 +4,7 @@
 
 namespace virtgpu::frontend {
 
-// For what a destructor wants of the host: no exception may leave a destructor, and the standard
+// For what must not fail: no exception may leave a destructor or reach C code, and the standard
 // library throws when memory is short. The host frees everything with the context in any case.
 template <typename Function>
 void quietly(Function function) noexcept {

@@ -220,6 +220,7 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
 
 Result<bool> RemoteStream::copy_tensor(Stream& to_stream, const ggml_tensor& from,
                                        const ggml_tensor& to) {
+    TRY(connection_.health().check());
     // Of one connection, so of one kind.
     auto& reader = static_cast<RemoteStream&>(to_stream);
     const RemoteBuffer& source = *TRY(placer_.buffer_in_use(from));

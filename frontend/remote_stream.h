@@ -17,7 +17,7 @@ namespace virtgpu::frontend {
 
 // A ggml_backend_t: one ring of the connection, on which the host does in order what is queued.
 // finish() waits; the others only where bytes are too many for the ring's areas. For one thread at
-// a time, as ggml's backends are.
+// a time, as ggml's backends are; only finish(mark) is for any, which wait for events.
 class RemoteStream : public Stream {
  public:
     static wire::Result<std::unique_ptr<RemoteStream>> open(Connection& connection,
@@ -44,7 +44,9 @@ class RemoteStream : public Stream {
     // buffer type): then it is read by the next finish() at the latest.
     wire::Result<void> set_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<const std::byte> from) override;
-    // `to` is written by the next finish() at the latest.
+    // `to` is written by the next finish() at the latest. Bytes of a shared buffer are those at the
+    // next request: who writes the buffer itself meanwhile has to wait first, as with any backend
+    // that works in the background.
     wire::Result<void> get_tensor(const ggml_tensor& tensor, size_t offset,
                                   std::span<std::byte> to) override;
     // Copies after what is queued here; what `reader` queues from now on comes after the copy.

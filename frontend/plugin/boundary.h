@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "frontend/device.h"
+#include "frontend/quietly.h"
 #include "wire/log.h"
 #include "wire/result.h"
 
@@ -15,7 +16,8 @@ Value at_boundary(wire::Log& log, Value fallback, Function function) noexcept {
     try {
         return function();
     } catch (const std::exception& exception) {
-        log.write(wire::LogLevel::kError, exception.what());
+        // Saying it may take memory that there is not.
+        quietly([&] { log.write(wire::LogLevel::kError, exception.what()); });
         return fallback;
     }
 }

@@ -1,8 +1,12 @@
 #include "frontend/deliveries.h"
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "tests/unit/frontend/plugin_host.h"
 #include "tests/unit/frontend/ring_fixture.h"
@@ -198,6 +202,41 @@ TEST_F(DeliveriesTest, AFailureToSendPostponedBytesGivesZeroesForAll) {
     EXPECT_FALSE(deliveries_->finish());
     EXPECT_THAT(first, testing::Each(std::byte{0}));
     EXPECT_THAT(second, testing::Each(std::byte{0}));
+}
+
+// The first still has room.
+TEST_F(DeliveriesTest, AFailureAfterTheFirstPostponedBytesWereSentGivesZeroesForAll) {
+    Bytes requested(Deliveries::kLandingBytes - 128);
+    Bytes first(100, std::byte{9});
+    Bytes second(100, std::byte{9});
+    const auto region = shared(4096, 3);
+    lose_host();
+    ASSERT_TRUE(deliveries_->request(part(1), requested));
+    postpone(1, first, region);
+    postpone(1, second, region);
+    EXPECT_FALSE(deliveries_->send_postponed());
+    EXPECT_FALSE(deliveries_->finish());
+    EXPECT_THAT(first, testing::Each(std::byte{0}));
+    EXPECT_THAT(second, testing::Each(std::byte{0}));
+}
+
+// The thread that holds the lock is not in the child.
+TEST_F(DeliveriesTest, AForkedChildDoesNotWaitForAThreadOfItsParent) {
+    Bytes bytes(100);
+    host_->serves_rings = false;
+    ASSERT_TRUE(deliveries_->request(part(1), bytes));
+    std::thread waiting([&] { static_cast<void>(deliveries_->finish()); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);  // instead of a test that hangs
+        ::_exit(deliveries_->finish() || deliveries_->finish(1) ? 1 : 0);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    host_->state = protocol::ContextState::kLost;
+    waiting.join();
 }
 
 }  // namespace
