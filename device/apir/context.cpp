@@ -115,6 +115,9 @@ void Context::submit(std::span<const std::byte> command, Done done, FenceLine li
         protocol::is_forward_command(flags))
         return forward(flags, command.subspan(Header::kSize),
                        {header->reply_region, std::move(done)});
+    const bool level2 = header->type == static_cast<int32_t>(protocol::ApirType::kForward);
+    if (level2 && !services_.limits.level2)
+        return finish({header->reply_region, std::move(done)}, kUnknownForward);
     const auto decoded =
         wire::decode_apir_command(header->type, header->flags, command.subspan(Header::kSize));
     if (line == FenceLine::kShared && done && !(decoded && waits_for_ring(*decoded))) {
