@@ -49,9 +49,9 @@ void Context::forget_finished() {
 
 Result<void> Context::forward(ForwardCall call) {
     if (!forwards_)
-        forwards_ = TRY(ForwardExecutor::start(
-            std::make_unique<ForwardServer>(session_, threads_), session_->regions(),
-            {session_->context(), session_->log()}));
+        forwards_ = TRY(ForwardExecutor::start(std::make_unique<ForwardServer>(session_, threads_),
+                                               session_->regions(),
+                                               {session_->context(), session_->log()}));
     forwards_->submit(std::move(call));
     return {};
 }

@@ -151,8 +151,7 @@ wire::Result<std::unique_ptr<LibraryContexts>> load_library(const Options& optio
     if (options.sandbox == "no")
         return LibraryContexts::open(
             options.apir_library, ggml, [] { return wire::Result<void>(); }, log);
-    sandbox::LoadingRules rules =
-        loading_rules(options.host.catalogue, options.host.trace_folder);
+    sandbox::LoadingRules rules = loading_rules(options.host.catalogue, options.host.trace_folder);
     add_library_folder(options.apir_library, rules);
     auto loading = TRY(sandbox::confine_loading(rules));
     const auto state = std::make_shared<sandbox::State>(std::move(loading));
@@ -176,15 +175,14 @@ int refuse(const Options& options, const std::string& reason, wire::Log& log) {
 
 int run_library(const Options& options, wire::Log& log) {
     if (options.task() == Task::kListDevices)
-        return refuse(options,
-                      "an APIR backend library tells its devices to guests alone: " +
-                          options.apir_library,
-                      log);
+        return refuse(
+            options,
+            "an APIR backend library tells its devices to guests alone: " + options.apir_library,
+            log);
     const auto contexts = load_library(options, log);
     if (!contexts)
         return refuse(options, contexts.error().message(), log);
-    return options.task() == Task::kCheck ? EXIT_SUCCESS
-                                          : serve(options.control, **contexts, log);
+    return options.task() == Task::kCheck ? EXIT_SUCCESS : serve(options.control, **contexts, log);
 }
 
 int run(const Options& options, wire::Log& log) {

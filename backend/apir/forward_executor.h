@@ -50,8 +50,8 @@ class VIRTGPU_EXPORT ForwardExecutor {
     void drain();
 
  private:
-    ForwardExecutor(std::unique_ptr<ForwardService> service,
-                    std::shared_ptr<const Regions> regions, ForwardLog log)
+    ForwardExecutor(std::unique_ptr<ForwardService> service, std::shared_ptr<const Regions> regions,
+                    ForwardLog log)
         : service_(std::move(service)), regions_(std::move(regions)), log_(log) {}
 
     void run();

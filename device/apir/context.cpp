@@ -270,7 +270,11 @@ void Context::forward(uint32_t command, std::span<const std::byte> arguments, Ca
 
 void Context::fail_forward(const Forward& forward) {
     wire::Writer writer;
-    const bool can_say_so = wire::encode_failure(forward.command, writer).has_value();
+    // With "no" for a node whose data is here ggml's scheduler aborts; with "yes" its graph fails.
+    const bool can_say_so =
+        forward.command == static_cast<uint32_t>(protocol::ForwardCommand::kDeviceSupportsOp)
+            ? encode(writer, protocol::ForwardDeviceSupportsOpReply{true}).has_value()
+            : wire::encode_failure(forward.command, writer).has_value();
     finish(forward.call, can_say_so ? protocol::kApirForwardSuccess : kUnknownForward,
            writer.bytes());
 }

@@ -248,6 +248,29 @@ TEST_F(FrontendTest, AHostThatGoesAwayAbortsNobody) {
     ggml_backend_free(backend);
 }
 
+// As where the process behind it has ended: virglrenderer takes commands and answers none.
+TEST_F(FrontendTest, AHostThatAnswersNoGraphIsLostAfterATime) {
+    auto transport = std::make_unique<VirglrendererTransport>(renderer_, 1);
+    VirglrendererTransport* const host = transport.get();
+    auto client = frontend::ApirClient::start(*transport, log_);
+    ASSERT_TRUE(client) << client.error().message();
+    auto connection = frontend::UpstreamHost::open(std::move(transport), std::move(*client), log_,
+                                                   std::chrono::milliseconds(200));
+    ASSERT_TRUE(connection) << connection.error().message();
+    registry_.add(std::move(*connection));
+    ggml_backend_t const backend = open();
+    {
+        SmallGraph graph(backend);
+        graph.fill(0.01F);
+        EXPECT_EQ(graph.compute(), GGML_STATUS_SUCCESS);
+        host->swallow_commands();
+        EXPECT_EQ(graph.compute(), GGML_STATUS_FAILED);
+        EXPECT_THAT(log_.text(), HasSubstr("did not answer FORWARD 22 within 200 ms; restart it"));
+        EXPECT_EQ(graph.compute(), GGML_STATUS_FAILED) << "at once";
+    }
+    ggml_backend_free(backend);
+}
+
 TEST_F(FrontendTest, ALibraryThatDoesNotLoadIsToldAndAbortsNobody) {
     renderer_.configure("ggml.library.path", "/no/such.so");
     auto connection = frontend::connect_to_host(

@@ -39,8 +39,8 @@ T read(const char* from) {
 }
 
 uint32_t fill(uint32_t context, const Callbacks& callbacks, const char* arguments) {
-    auto* const memory = callbacks.get_shmem_ptr(
-        context, static_cast<uint32_t>(read<uint64_t>(arguments)));
+    auto* const memory =
+        callbacks.get_shmem_ptr(context, static_cast<uint32_t>(read<uint64_t>(arguments)));
     if (memory == nullptr)
         return kNoSuchRegion;
     *memory = read<uint32_t>(arguments + sizeof(uint64_t));

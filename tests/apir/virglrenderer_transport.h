@@ -50,6 +50,8 @@ class VirglrendererTransport : public frontend::Transport {
     wire::Result<void> submit(std::span<const std::byte> command) override {
         if (!connected_)
             return wire::fail(wire::Fault::kLost, "gone");
+        if (swallows_)
+            return {};
         note(command);
         context_.submit(command);
         return {};
@@ -63,6 +65,8 @@ class VirglrendererTransport : public frontend::Transport {
     bool connected() const override { return connected_; }
 
     void disconnect() { connected_ = false; }
+    // From now on no command arrives.
+    void swallow_commands() { swallows_ = true; }
     // The window is full from now on.
     void refuse_regions() { largest_ = 0; }
     size_t regions() const { return regions_; }
@@ -89,6 +93,7 @@ class VirglrendererTransport : public frontend::Transport {
     size_t largest_;
     size_t regions_ = 0;
     bool connected_ = true;
+    bool swallows_ = false;
     bool loaded_ = false;
     int unknown_forwards_ = 0;
 };

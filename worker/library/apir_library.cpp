@@ -33,15 +33,13 @@ wire::Result<ApirLibrary> ApirLibrary::open(const std::string& path) {
         return refusal(reason == nullptr ? path : reason);
     }
     ApirLibrary opened;
-    opened.initialize =
-        find<decltype(opened.initialize)>(library, "apir_backend_initialize");
+    opened.initialize = find<decltype(opened.initialize)>(library, "apir_backend_initialize");
     opened.deinit = find<decltype(opened.deinit)>(library, "apir_backend_deinit");
-    opened.dispatcher =
-        find<decltype(opened.dispatcher)>(library, "apir_backend_dispatcher");
+    opened.dispatcher = find<decltype(opened.dispatcher)>(library, "apir_backend_dispatcher");
     if (opened.initialize == nullptr || opened.dispatcher == nullptr)
-        return refusal(wire::format("{} has no function '{}'", path,
-                                    opened.initialize == nullptr ? "apir_backend_initialize"
-                                                                 : "apir_backend_dispatcher"));
+        return refusal(wire::format(
+            "{} has no function '{}'", path,
+            opened.initialize == nullptr ? "apir_backend_initialize" : "apir_backend_dispatcher"));
     return opened;
 }
 

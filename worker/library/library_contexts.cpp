@@ -31,10 +31,9 @@ class LibraryContext : public backend::ServedContext {
     LibraryContext& operator=(const LibraryContext&) = delete;
 
     Result<void> start(std::shared_ptr<const backend::Regions> regions, wire::Log& log) {
-        executor_ = TRY(
-            backend::ForwardExecutor::start(std::make_unique<LibraryDispatcher>(
-                                                number_, library_, *callbacks_, counters_, log),
-                                            std::move(regions), {number_, log}));
+        executor_ = TRY(backend::ForwardExecutor::start(
+            std::make_unique<LibraryDispatcher>(number_, library_, *callbacks_, counters_, log),
+            std::move(regions), {number_, log}));
         return {};
     }
 

@@ -40,9 +40,9 @@ uint32_t LibraryDispatcher::serve(const backend::ForwardRequest& request, wire::
     char* const begin = payload_.data();
     char* const limit = begin + payload_.size();
     char* end = begin;  // upstream's library leaves it alone when it does not know a command
-    const uint32_t code = library_.dispatcher(
-        context_, callbacks_.functions(), request.command, arguments.data(),
-        arguments.data() + arguments.size(), begin, limit, &end);
+    const uint32_t code =
+        library_.dispatcher(context_, callbacks_.functions(), request.command, arguments.data(),
+                            arguments.data() + arguments.size(), begin, limit, &end);
     callbacks_.let_go_of_regions();
     reply.clear();
     if (std::less<>()(end, begin) || std::less<>()(limit, end)) {

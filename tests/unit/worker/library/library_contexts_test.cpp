@@ -47,10 +47,10 @@ class LibraryContextsTest : public ::testing::Test {
                   std::vector<uint32_t> arguments = {}) {
         const uint32_t pending = 0;
         (void)replies_.region->copy_in(0, std::as_bytes(std::span(&pending, 1)));
-        worker.send(WorkerMessage::kForward,
-                    protocol::WorkerForwardRequest{kContext, ++serial_,
-                                                   static_cast<uint32_t>(command), kReplies, 0,
-                                                   std::move(arguments)});
+        worker.send(
+            WorkerMessage::kForward,
+            protocol::WorkerForwardRequest{kContext, ++serial_, static_cast<uint32_t>(command),
+                                           kReplies, 0, std::move(arguments)});
         EXPECT_EQ(worker.expect<protocol::WorkerForwardedRequest>().serial, serial_)
             << worker.log();
         return word(replies_, 0);
@@ -104,8 +104,7 @@ TEST_F(LibraryContextsTest, TheLibraryReachesTheRegionsOfItsContextAndNoOther) {
     EXPECT_EQ(word(data_, 0), 0xabcdU);
     EXPECT_EQ(call(worker, ForwardCommand::kBufferClear, {99, 0, 0xabcd}), kAnswered + 1)
         << "its own code is passed on";
-    worker.send(WorkerMessage::kRemoveRegion,
-                protocol::WorkerRemoveRegionRequest{kContext, kData});
+    worker.send(WorkerMessage::kRemoveRegion, protocol::WorkerRemoveRegionRequest{kContext, kData});
     EXPECT_EQ(call(worker, ForwardCommand::kBufferClear, {kData, 0, 1}), kAnswered + 1);
 }
 
@@ -128,10 +127,14 @@ TEST_F(LibraryContextsTest, AReplyThatEndsOutsideOfItsPlaceIsAFailedGraph) {
 TEST_F(LibraryContextsTest, ACrashEndsTheWorkerAlone) {
     WorkerProcess worker(with_library());
     open_with_regions(worker);
-    worker.send(WorkerMessage::kForward,
-                protocol::WorkerForwardRequest{
-                    kContext, 1, static_cast<uint32_t>(ForwardCommand::kBufferFreeBuffer), kReplies,
-                    0, {}});
+    worker.send(
+        WorkerMessage::kForward,
+        protocol::WorkerForwardRequest{kContext,
+                                       1,
+                                       static_cast<uint32_t>(ForwardCommand::kBufferFreeBuffer),
+                                       kReplies,
+                                       0,
+                                       {}});
     EXPECT_TRUE(worker.wait_closed());
 }
 
