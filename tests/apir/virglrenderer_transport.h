@@ -72,6 +72,7 @@ class VirglrendererTransport : public frontend::Transport {
     size_t regions() const { return regions_; }
     // FORWARD ids that upstream does not have, handed to the library that it has loaded.
     int unknown_forwards() const { return unknown_forwards_; }
+    int memory_questions() const { return memory_questions_; }
 
  private:
     void note(std::span<const std::byte> command) {
@@ -79,6 +80,9 @@ class VirglrendererTransport : public frontend::Transport {
         uint32_t id = 0;
         std::memcpy(&type, command.data(), sizeof type);
         std::memcpy(&id, command.data() + sizeof type, sizeof id);
+        memory_questions_ +=
+            type == static_cast<int32_t>(protocol::ApirType::kForward) &&
+            id == static_cast<uint32_t>(protocol::ForwardCommand::kDeviceGetMemory);
         loaded_ = loaded_ || type == static_cast<int32_t>(protocol::ApirType::kLoadlibrary);
         if (loaded_ && type == static_cast<int32_t>(protocol::ApirType::kForward) &&
             !protocol::is_forward_command(id))
@@ -96,6 +100,7 @@ class VirglrendererTransport : public frontend::Transport {
     bool swallows_ = false;
     bool loaded_ = false;
     int unknown_forwards_ = 0;
+    int memory_questions_ = 0;
 };
 
 }  // namespace virtgpu::test
