@@ -10,7 +10,7 @@ Context::Context(std::shared_ptr<Session> session, int threads, Polling polling,
       failed_(std::move(failed)) {}
 
 Context::~Context() {
-    close();
+    Context::close();
 }
 
 Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,

@@ -26,7 +26,7 @@ class LibraryContext : public backend::ServedContext {
     LibraryContext(uint32_t number, const ApirLibrary& library,
                    std::unique_ptr<LibraryCallbacks> callbacks)
         : number_(number), library_(library), callbacks_(std::move(callbacks)) {}
-    ~LibraryContext() override { close(); }
+    ~LibraryContext() override { LibraryContext::close(); }
     LibraryContext(const LibraryContext&) = delete;
     LibraryContext& operator=(const LibraryContext&) = delete;
 
