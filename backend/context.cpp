@@ -10,7 +10,7 @@ Context::Context(std::shared_ptr<Session> session, int threads, Polling polling,
       failed_(std::move(failed)) {}
 
 Context::~Context() {
-    close();
+    Context::close();
 }
 
 Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
@@ -49,7 +49,9 @@ void Context::forget_finished() {
 
 Result<void> Context::forward(ForwardCall call) {
     if (!forwards_)
-        forwards_ = TRY(ForwardExecutor::start(session_, threads_));
+        forwards_ = TRY(ForwardExecutor::start(std::make_unique<ForwardServer>(session_, threads_),
+                                               session_->regions(),
+                                               {session_->context(), session_->log()}));
     forwards_->submit(std::move(call));
     return {};
 }

@@ -132,8 +132,9 @@ std::vector<std::string> Host::loaded_backends() const {
     return names;
 }
 
-std::unique_ptr<Context> Host::open_context(uint32_t number, std::shared_ptr<const Regions> regions,
-                                            ContextFailed failed) {
+Result<std::unique_ptr<ServedContext>> Host::open_context(uint32_t number,
+                                                          std::shared_ptr<const Regions> regions,
+                                                          ContextFailed failed) {
     return std::make_unique<Context>(make_session(number, std::move(regions)), options_.threads,
                                      polling_, std::move(failed));
 }

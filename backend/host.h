@@ -9,13 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "backend/apir/forward_executor.h"
+#include "backend/apir/forward_server.h"
 #include "backend/catalogue.h"
+#include "backend/context_source.h"
 #include "backend/executor.h"
 #include "backend/export.h"
-#include "backend/pinned_region.h"
 #include "backend/session.h"
-#include "wire/ring_memory.h"
 
 namespace virtgpu::backend {
 
@@ -29,41 +28,23 @@ struct HostOptions {
     Watchdog::Hung hung = [](uint32_t) {};
 };
 
-// What a context did, for its last line in the log.
-struct ContextSummary {
-    uint64_t graphs = 0;
-    uint64_t nodes = 0;
-    uint64_t defined = 0;  // graphs that came whole
-    uint64_t edited = 0;   // graphs of which the changes came
-    uint64_t requests = 0;
-    uint64_t doorbells = 0;
-    uint64_t bytes_in = 0;
-    uint64_t bytes_out = 0;
-};
-
 // A session and the executors of its rings. The methods are for one thread.
-class VIRTGPU_EXPORT Context {
+class VIRTGPU_EXPORT Context : public ServedContext {
  public:
     Context(std::shared_ptr<Session> session, int threads, Polling polling, ContextFailed failed);
     // Stops all rings and waits for what they compute.
-    ~Context();
+    ~Context() override;
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
-    // Fault::kRefused when the number is out of range or taken, or too many rings still compute.
     Result<void> open_ring(uint32_t ring, wire::RingMemory memory,
-                           std::unique_ptr<RingSignals> signals);
-    // Returns at once; the executor ends after what its ring holds.
-    void close_ring(uint32_t ring);
-    // Carries out one of upstream's level 1 commands and answers it. Returns at once.
-    // Fault::kSystem when the system has no thread for it.
-    Result<void> forward(ForwardCall call);
-    // The same for all rings and commands; then waits for them.
-    void drain();
-    // Stops all rings and waits for what they compute.
-    void close();
+                           std::unique_ptr<RingSignals> signals) override;
+    void close_ring(uint32_t ring) override;
+    Result<void> forward(ForwardCall call) override;
+    void drain() override;
+    void close() override;
 
-    ContextSummary summary() const;
+    ContextSummary summary() const override;
 
  private:
     // Gives back the threads and streams of rings that were closed.
@@ -81,22 +62,21 @@ class VIRTGPU_EXPORT Context {
 };
 
 // One per process, because ggml's registry and its log are. Keeps a reference to the log.
-class VIRTGPU_EXPORT Host {
+class VIRTGPU_EXPORT Host : public ContextSource {
  public:
     // Loads the backends. Fault::kRefused with a message that says what to do.
     static Result<std::unique_ptr<Host>> create(HostOptions options, wire::Log& log);
-    ~Host();
+    ~Host() override;
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
     std::vector<protocol::DeviceInfo> devices() const;
     // ggml's names of the backends that have devices, offered or not, and may come twice.
     std::vector<std::string> loaded_backends() const;
-    // For the regions that contexts will use.
-    const std::shared_ptr<RegionPinning>& pinning() const { return pinning_; }
-    // `failed` is called from an executor's thread. The context must not outlive this object.
-    std::unique_ptr<Context> open_context(uint32_t number, std::shared_ptr<const Regions> regions,
-                                          ContextFailed failed);
+    std::shared_ptr<RegionPinning> pinning() const override { return pinning_; }
+    Result<std::unique_ptr<ServedContext>> open_context(uint32_t number,
+                                                        std::shared_ptr<const Regions> regions,
+                                                        ContextFailed failed) override;
     // A context of upstream's level 1 commands alone, in the caller's thread. Must not outlive this
     // object.
     std::unique_ptr<ForwardServer> serve_forwards(uint32_t number,

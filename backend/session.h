@@ -82,6 +82,7 @@ class Session {
     Watchdog* watchdog() const { return watchdog_; }
     std::chrono::microseconds guest_polling() const { return guest_polling_; }
 
+    const std::shared_ptr<const Regions>& regions() const { return regions_; }
     Result<std::shared_ptr<wire::Region>> region(uint32_t number) const {
         return regions_->find(number);
     }

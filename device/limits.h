@@ -14,6 +14,8 @@ struct TenantLimits {
     size_t regions = 2048;
     // Bytes of one ring's requests that wait.
     uint64_t queue_bytes = uint64_t{16} << 20;
+    // Otherwise frontends are told that the host speaks level 1 alone.
+    bool level2 = true;
 };
 
 // Two eventfds and a worker thread each.

@@ -139,9 +139,9 @@ Result<void> ApirClient::find_out_level() {
     return {};
 }
 
-Result<std::vector<std::byte>> ApirClient::forward(
-    protocol::ForwardCommand command, std::span<const std::byte> arguments,
-    std::optional<std::chrono::milliseconds> timeout) {
+Result<std::vector<std::byte>> ApirClient::forward(protocol::ForwardCommand command,
+                                                   std::span<const std::byte> arguments,
+                                                   std::chrono::milliseconds timeout) {
     const std::lock_guard lock(mutex_);
     if (out_of_step_)
         return wire::fail(Fault::kLost, "the host left an earlier command unanswered");
@@ -151,14 +151,11 @@ Result<std::vector<std::byte>> ApirClient::forward(
         std::memcpy(bytes.extend(arguments.size()), arguments.data(), arguments.size());
     replies_.clear();
     TRY(transport_.submit(bytes.bytes()));
-    std::optional<uint32_t> code;
-    do
-        code = TRY(await(replies_, timeout.value_or(kLoadTimeout), never));
-    while (!code && !timeout);
+    const auto code = TRY(await(replies_, timeout, never));
     out_of_step_ = !code;
     if (!code)
         return wire::fail(Fault::kLost, "the host did not answer FORWARD {} within {} ms; {}",
-                          static_cast<uint32_t>(command), timeout->count(), transport_.advice());
+                          static_cast<uint32_t>(command), timeout.count(), transport_.advice());
     if (*code != protocol::kApirForwardSuccess)
         return wire::fail(Fault::kRefused, "the host answers FORWARD {} with code {}",
                           static_cast<uint32_t>(command), *code);

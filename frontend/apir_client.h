@@ -31,12 +31,11 @@ class ApirClient {
 
     wire::Result<protocol::ApirHandshakeReply> handshake(
         std::chrono::milliseconds timeout = std::chrono::seconds(5));
-    // One of upstream's commands, with as much of the reply's payload as a page holds. Waits as
-    // long as it takes where there is no `timeout`: nobody knows how long a graph computes.
+    // One of upstream's commands, with as much of the reply's payload as a page holds.
     // Fault::kRefused for any code but success.
-    wire::Result<std::vector<std::byte>> forward(
-        protocol::ForwardCommand command, std::span<const std::byte> arguments,
-        std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+    wire::Result<std::vector<std::byte>> forward(protocol::ForwardCommand command,
+                                                 std::span<const std::byte> arguments,
+                                                 std::chrono::milliseconds timeout);
     // Starts the host's worker, which may take seconds.
     wire::Result<void> load_library();
     wire::Result<protocol::OpenStatus> open_ring(const protocol::ApirOpenRingRequest& request);

@@ -126,6 +126,15 @@ std::vector<OptionRow> worker_rows() {
          .default_value = "all that are installed",
          .with_devices = true,
          .declare = list([](Draft & d) -> auto& { return d.options.tenant.worker.backends; })},
+        {.names = "--apir-library",
+         .variables = "VIRGL_APIR_BACKEND_LIBRARY,GGML_VIRTGPU_BACKEND_LIBRARY",
+         .key = "apir.load_library.path",
+         .value = "PATH",
+         .help =
+             "Library that computes instead of this host, with the functions that virglrenderer's "
+             "APIR loads; guests then have level 1 alone, and a worker for each of their processes",
+         .default_value = "none",
+         .declare = value([](Draft & d) -> auto& { return d.options.tenant.worker.apir_library; })},
         {.names = "--ggml-library",
          .variables = "APIR_LLAMA_CPP_GGML_LIBRARY_PATH",
          .key = "ggml.library.path",

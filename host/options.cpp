@@ -154,6 +154,14 @@ Result<void> set_limits(Draft& draft) {
     return {};
 }
 
+// Upstream's library takes one context in its process, and knows no rings.
+void set_manner_of_library(device::TenantOptions& tenant) {
+    if (tenant.worker.apir_library.empty())
+        return;
+    tenant.worker_per_context = true;
+    tenant.limits.level2 = false;
+}
+
 Result<void> complete(Draft& draft) {
     Options& options = draft.options;
     if (draft.connection >= 0)
@@ -169,6 +177,7 @@ Result<void> complete(Draft& draft) {
                                      ? default_window_size()
                                      : TRY(check_window_size(TRY(parse_size(draft.window))));
     TRY(set_limits(draft));
+    set_manner_of_library(options.tenant);
     options.sandbox = draft.sandbox == "no" ? sandbox::Mode::kNone : sandbox::Mode::kStrict;
     options.tenant.worker.sandboxed = options.sandbox == sandbox::Mode::kStrict;
     options.tenant.worker.log_level = options.log_level;

@@ -48,8 +48,13 @@ void ControlLoop::handle(const protocol::WorkerOpenContextRequest& request, Cont
         socket_.context_failed(context, reason);
     };
     OpenContext context;
-    context.regions = std::make_shared<RegionTable>(host_.pinning());
-    context.context = host_.open_context(request.context, context.regions, failed);
+    context.regions = std::make_shared<RegionTable>(source_.pinning());
+    auto opened = source_.open_context(request.context, context.regions, failed);
+    if (!opened) {
+        log_.error("context {} cannot be opened: {}", request.context, opened.error().message());
+        return socket_.context_opened(request.context, protocol::OpenStatus::kRefused);
+    }
+    context.context = std::move(*opened);
     contexts_.emplace(request.context, std::move(context));
     socket_.context_opened(request.context, protocol::OpenStatus::kOk);
 }

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "backend/host.h"
+#include "backend/context_source.h"
 #include "worker/closing_contexts.h"
 #include "worker/control_socket.h"
 #include "worker/region_table.h"
@@ -14,8 +14,8 @@ namespace virtgpu::worker {
 // For one thread; never waits for a ring. Keeps references to all three arguments.
 class ControlLoop {
  public:
-    ControlLoop(ControlSocket& socket, backend::Host& host, wire::Log& log)
-        : socket_(socket), host_(host), log_(log) {}
+    ControlLoop(ControlSocket& socket, backend::ContextSource& source, wire::Log& log)
+        : socket_(socket), source_(source), log_(log) {}
 
     // Until all work is done after DRAIN, or the device process is gone. Then threads may still be
     // computing: the caller ends the process.
@@ -24,7 +24,7 @@ class ControlLoop {
  private:
     struct OpenContext {
         std::shared_ptr<RegionTable> regions;
-        std::unique_ptr<backend::Context> context;
+        std::unique_ptr<backend::ServedContext> context;
     };
     enum class Ending { kStop, kDrain };
 
@@ -50,7 +50,7 @@ class ControlLoop {
                      const backend::ContextSummary& summary) const;
 
     ControlSocket& socket_;
-    backend::Host& host_;
+    backend::ContextSource& source_;
     wire::Log& log_;
     std::map<uint32_t, OpenContext> contexts_;
     ClosingContexts closing_;

@@ -14,6 +14,7 @@
 #include "wire/sys/program_log.h"
 #include "worker/control_loop.h"
 #include "worker/device_table.h"
+#include "worker/library/library_contexts.h"
 #include "worker/reachable_files.h"
 
 namespace virtgpu::worker {
@@ -30,6 +31,7 @@ struct Options {
     uint32_t graph_seconds = 600;
     std::string log_level = "info";
     std::string log_file;
+    std::string apir_library;
     backend::HostOptions host;
 
     Task task() const {
@@ -50,6 +52,9 @@ void declare_options(CLI::App& app, Options& options) {
     app.add_option("--backend", options.host.catalogue.backends,
                    "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
                    "library; may be given several times. Without: all that are installed");
+    app.add_option("--apir-library", options.apir_library,
+                   "Library that computes instead, by the C interface of virglrenderer's APIR; "
+                   "it asks for the next three");
     app.add_option("--ggml-library", options.host.catalogue.library.path,
                    "Path of one more backend's library, registered by the function of the next "
                    "option");
@@ -88,7 +93,7 @@ void declare_options(CLI::App& app, Options& options) {
     app.set_version_flag("--version", version);
 }
 
-int serve(int control, backend::Host& host, wire::Log& log) {
+int serve(int control, backend::ContextSource& source, wire::Log& log) {
     if (::fcntl(control, F_SETFD, FD_CLOEXEC) != 0) {
         log.error(
             "--control-fd must be an open socket; this program is started by "
@@ -96,7 +101,7 @@ int serve(int control, backend::Host& host, wire::Log& log) {
         return EXIT_FAILURE;
     }
     ControlSocket socket(wire::PacketSocket(wire::FileDescriptor(control)), log);
-    ControlLoop loop(socket, host, log);
+    ControlLoop loop(socket, source, log);
     // Not by returning: threads may be deep in a graph that nobody waits for any more, and the
     // device process kills a worker whose socket closes before its process has ended.
     loop.run();
@@ -139,7 +144,50 @@ wire::Result<std::unique_ptr<backend::Host>> load(const Options& options,
     return host;
 }
 
+// The library loads its backend when its context opens, and is confined for good after that.
+wire::Result<std::unique_ptr<LibraryContexts>> load_library(const Options& options,
+                                                            wire::Log& log) {
+    const backend::GgmlLibrary& ggml = options.host.catalogue.library;
+    if (options.sandbox == "no")
+        return LibraryContexts::open(
+            options.apir_library, ggml, [] { return wire::Result<void>(); }, log);
+    sandbox::LoadingRules rules = loading_rules(options.host.catalogue, options.host.trace_folder);
+    add_library_folder(options.apir_library, rules);
+    auto loading = TRY(sandbox::confine_loading(rules));
+    const auto state = std::make_shared<sandbox::State>(std::move(loading));
+    const uint64_t memory = options.host.limits.memory_bytes;
+    const auto started = [state, memory, &log]() -> wire::Result<void> {
+        TRY(sandbox::confine_computing(sandbox::Profile::kGraphics,
+                                       memory == 0 ? 0 : memory + kMemoryBesideBuffers, *state));
+        log.info("sandbox: {}", state->describe());
+        return {};
+    };
+    return LibraryContexts::open(options.apir_library, ggml, started, log);
+}
+
+int refuse(const Options& options, const std::string& reason, wire::Log& log) {
+    if (options.task() == Task::kServe)
+        log.error("{}", reason);
+    else
+        wire::print(stderr, "ggml-virtgpu-worker: {}\n", reason);
+    return EXIT_FAILURE;
+}
+
+int run_library(const Options& options, wire::Log& log) {
+    if (options.task() == Task::kListDevices)
+        return refuse(
+            options,
+            "an APIR backend library tells its devices to guests alone: " + options.apir_library,
+            log);
+    const auto contexts = load_library(options, log);
+    if (!contexts)
+        return refuse(options, contexts.error().message(), log);
+    return options.task() == Task::kCheck ? EXIT_SUCCESS : serve(options.control, **contexts, log);
+}
+
 int run(const Options& options, wire::Log& log) {
+    if (!options.apir_library.empty())
+        return run_library(options, log);
     backend::HostOptions host_options = options.host;
     host_options.limits.graph_time = std::chrono::seconds(options.graph_seconds);
     host_options.hung = [&log, seconds = options.graph_seconds](uint32_t context) {
@@ -150,13 +198,8 @@ int run(const Options& options, wire::Log& log) {
     if (options.task() == Task::kListDevices)
         host_options.catalogue.offer = backend::Offer::kEverything;
     const auto host = load(options, host_options, log);
-    if (!host) {
-        if (options.task() == Task::kServe)
-            log.error("{}", host.error().message());
-        else
-            wire::print(stderr, "ggml-virtgpu-worker: {}\n", host.error().message());
-        return EXIT_FAILURE;
-    }
+    if (!host)
+        return refuse(options, host.error().message(), log);
     switch (options.task()) {
         case Task::kCheck:
             return EXIT_SUCCESS;

@@ -173,4 +173,12 @@ LoadingRules loading_rules(const backend::CatalogueOptions& options,
     return rules;
 }
 
+void add_library_folder(const std::string& library, LoadingRules& rules) {
+    std::error_code error;
+    const auto path = std::filesystem::canonical(library, error);
+    if (!error)
+        rules.files.readable.push_back(path.parent_path().string());
+    rules.files.readable.push_back(std::filesystem::path(library).parent_path().string());
+}
+
 }  // namespace virtgpu::worker

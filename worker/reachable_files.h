@@ -11,4 +11,7 @@ namespace virtgpu::worker {
 sandbox::LoadingRules loading_rules(const backend::CatalogueOptions& options,
                                     const std::string& trace_folder);
 
+// And another library, with those that lie beside it.
+void add_library_folder(const std::string& library, sandbox::LoadingRules& rules);
+
 }  // namespace virtgpu::worker

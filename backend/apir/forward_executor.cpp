@@ -7,9 +7,11 @@
 
 namespace virtgpu::backend {
 
-Result<std::unique_ptr<ForwardExecutor>> ForwardExecutor::start(std::shared_ptr<Session> session,
-                                                                int threads) {
-    std::unique_ptr<ForwardExecutor> executor(new ForwardExecutor(std::move(session), threads));
+wire::Result<std::unique_ptr<ForwardExecutor>> ForwardExecutor::start(
+    std::unique_ptr<ForwardService> service, std::shared_ptr<const Regions> regions,
+    ForwardLog log) {
+    std::unique_ptr<ForwardExecutor> executor(
+        new ForwardExecutor(std::move(service), std::move(regions), log));
     try {
         executor->thread_ = std::thread([running = executor.get()] { running->run(); });
     } catch (const std::system_error& error) {
@@ -37,7 +39,7 @@ void ForwardExecutor::stop() {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    server_.stop();
+    service_->stop();
     changed_.notify_all();
 }
 
@@ -64,14 +66,13 @@ void ForwardExecutor::run() {
 }
 
 void ForwardExecutor::serve(const ForwardCall& call) {
-    const uint32_t code = server_.serve({call.command, call.arguments, call.room}, reply_);
-    const auto answered = [&]() -> Result<void> {
-        auto page = TRY(wire::ReplyPage::create(TRY(session_->region(call.reply_region))));
+    const uint32_t code = service_->serve({call.command, call.arguments, call.room}, reply_);
+    const auto answered = [&]() -> wire::Result<void> {
+        auto page = TRY(wire::ReplyPage::create(TRY(regions_->find(call.reply_region))));
         return page.answer(code, reply_.bytes());
     }();
     if (!answered)
-        session_->log().debug("context {} gets no reply: {}", session_->context(),
-                              answered.error().message());
+        log_.log.debug("context {} gets no reply: {}", log_.context, answered.error().message());
     call.answered();
 }
 

@@ -5,9 +5,14 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <thread>
+#include <vector>
 
-#include "backend/apir/forward_server.h"
+#include "backend/apir/forward_service.h"
+#include "backend/regions.h"
+#include "wire/log.h"
 
 namespace virtgpu::backend {
 
@@ -20,11 +25,18 @@ struct ForwardCall {
     std::function<void()> answered;  // from the executor's thread, after the reply
 };
 
-class ForwardExecutor {
+// What the log calls the context.
+struct ForwardLog {
+    uint32_t context;
+    wire::Log& log;
+};
+
+class VIRTGPU_EXPORT ForwardExecutor {
  public:
     // Fault::kSystem when the system has no thread for it.
-    static Result<std::unique_ptr<ForwardExecutor>> start(std::shared_ptr<Session> session,
-                                                          int threads);
+    static wire::Result<std::unique_ptr<ForwardExecutor>> start(
+        std::unique_ptr<ForwardService> service, std::shared_ptr<const Regions> regions,
+        ForwardLog log);
     // Breaks off what is computed and drops what waits.
     ~ForwardExecutor();
     ForwardExecutor(const ForwardExecutor&) = delete;
@@ -38,14 +50,16 @@ class ForwardExecutor {
     void drain();
 
  private:
-    ForwardExecutor(std::shared_ptr<Session> session, int threads)
-        : session_(std::move(session)), server_(session_, threads) {}
+    ForwardExecutor(std::unique_ptr<ForwardService> service, std::shared_ptr<const Regions> regions,
+                    ForwardLog log)
+        : service_(std::move(service)), regions_(std::move(regions)), log_(log) {}
 
     void run();
     void serve(const ForwardCall& call);
 
-    const std::shared_ptr<Session> session_;
-    ForwardServer server_;
+    const std::unique_ptr<ForwardService> service_;
+    const std::shared_ptr<const Regions> regions_;
+    const ForwardLog log_;
     wire::Writer reply_;
     std::mutex mutex_;
     std::condition_variable changed_;

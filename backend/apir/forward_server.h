@@ -5,27 +5,20 @@
 #include <mutex>
 
 #include "backend/apir/forward_commands.h"
+#include "backend/apir/forward_service.h"
 
 namespace virtgpu::backend {
 
-struct ForwardRequest {
-    uint32_t command = 0;
-    std::span<const std::byte> arguments;
-    uint64_t room = UINT64_MAX;  // bytes of regions that the guest may still make
-};
-
-// Thread safe: one command at a time. Lets no exception out.
-class ForwardServer {
+// By this library's sessions. Thread safe: one command at a time.
+class ForwardServer : public ForwardService {
  public:
     ForwardServer(std::shared_ptr<Session> session, int threads)
         : session_(std::move(session)), threads_(threads), complaints_(*session_) {}
 
     // Starts the device, which the first command would do otherwise.
     Result<void> start();
-    // The return code of FORWARD. `reply` is cleared and gets the payload.
-    uint32_t serve(const ForwardRequest& request, wire::Writer& reply);
-    // What is being computed is broken off.
-    void stop();
+    uint32_t serve(const ForwardRequest& request, wire::Writer& reply) override;
+    void stop() override;
 
  private:
     Result<ForwardCommands*> commands();

@@ -115,6 +115,9 @@ void Context::submit(std::span<const std::byte> command, Done done, FenceLine li
         protocol::is_forward_command(flags))
         return forward(flags, command.subspan(Header::kSize),
                        {header->reply_region, std::move(done)});
+    const bool level2 = header->type == static_cast<int32_t>(protocol::ApirType::kForward);
+    if (level2 && !services_.limits.level2)
+        return finish({header->reply_region, std::move(done)}, kUnknownForward);
     const auto decoded =
         wire::decode_apir_command(header->type, header->flags, command.subspan(Header::kSize));
     if (line == FenceLine::kShared && done && !(decoded && waits_for_ring(*decoded))) {
@@ -267,7 +270,11 @@ void Context::forward(uint32_t command, std::span<const std::byte> arguments, Ca
 
 void Context::fail_forward(const Forward& forward) {
     wire::Writer writer;
-    const bool can_say_so = wire::encode_failure(forward.command, writer).has_value();
+    // With "no" for a node whose data is here ggml's scheduler aborts; with "yes" its graph fails.
+    const bool can_say_so =
+        forward.command == static_cast<uint32_t>(protocol::ForwardCommand::kDeviceSupportsOp)
+            ? encode(writer, protocol::ForwardDeviceSupportsOpReply{true}).has_value()
+            : wire::encode_failure(forward.command, writer).has_value();
     finish(forward.call, can_say_so ? protocol::kApirForwardSuccess : kUnknownForward,
            writer.bytes());
 }

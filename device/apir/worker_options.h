@@ -11,6 +11,7 @@ namespace virtgpu::apir {
 struct WorkerOptions {
     std::string program;                // path
     std::vector<std::string> backends;  // names or paths of libraries; empty: all that are found
+    std::string apir_library;           // path; computes instead, by virglrenderer's C interface
     std::string ggml_library;           // path of one more backend's library, and two of its
     std::string ggml_library_reg;       // functions: the one that registers it
     std::string ggml_library_init;      // and one that is called before

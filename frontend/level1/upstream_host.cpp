@@ -11,15 +11,16 @@ namespace {
 
 constexpr size_t kGranule = 16384;
 // For all but graphs. Allocating and reading weights may take long.
-constexpr std::chrono::seconds kCommandTimeout(120);
+constexpr std::chrono::milliseconds kCommandTimeout(120'000);
 
 }  // namespace
 
 Result<std::unique_ptr<UpstreamHost>> UpstreamHost::open(std::unique_ptr<Transport> transport,
                                                          std::unique_ptr<ApirClient> apir,
-                                                         wire::Log& log) {
+                                                         wire::Log& log,
+                                                         std::chrono::milliseconds graph_timeout) {
     std::unique_ptr<UpstreamHost> host(
-        new UpstreamHost(std::move(transport), std::move(apir), log));
+        new UpstreamHost(std::move(transport), std::move(apir), log, graph_timeout));
     TRY(host->exchange(kTransferBytes));
     // No command says which device it means, so there is one at most.
     host->devices_ = TRY(host->device_get_count()).count > 0 ? 1 : 0;
@@ -54,9 +55,7 @@ Result<std::vector<std::byte>> UpstreamHost::forward(protocol::ForwardCommand co
                                                      std::span<const std::byte> arguments) {
     TRY(health_.check());
     const bool computes = command == protocol::ForwardCommand::kBackendGraphCompute;
-    auto page = apir_->forward(
-        command, arguments,
-        computes ? std::nullopt : std::optional<std::chrono::milliseconds>(kCommandTimeout));
+    auto page = apir_->forward(command, arguments, computes ? graph_timeout_ : kCommandTimeout);
     if (!page && page.error().fault() != Fault::kRefused)
         return health_.lose(page.error().message());
     return page;

@@ -13,10 +13,14 @@ namespace virtgpu::frontend {
 
 class UpstreamHost : public HostConnection, private ForwardStubs {
  public:
+    // What a graph may take, after which the host is lost: nothing in level 1 tells a host that is
+    // gone from one that computes. As long as ggml-virtgpu-host allows a graph by default.
+    static constexpr std::chrono::seconds kGraphTimeout{600};
+
     // After the handshake, which `apir` went through. `log` outlives the connection.
-    static wire::Result<std::unique_ptr<UpstreamHost>> open(std::unique_ptr<Transport> transport,
-                                                            std::unique_ptr<ApirClient> apir,
-                                                            wire::Log& log);
+    static wire::Result<std::unique_ptr<UpstreamHost>> open(
+        std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir, wire::Log& log,
+        std::chrono::milliseconds graph_timeout = kGraphTimeout);
 
     wire::Log& log() override { return log_; }
     SessionHealth& health() override { return health_; }
@@ -53,12 +57,17 @@ class UpstreamHost : public HostConnection, private ForwardStubs {
 
  private:
     UpstreamHost(std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir,
-                 wire::Log& log)
-        : log_(log), transport_(std::move(transport)), apir_(std::move(apir)), health_(log) {}
+                 wire::Log& log, std::chrono::milliseconds graph_timeout)
+        : log_(log),
+          graph_timeout_(graph_timeout),
+          transport_(std::move(transport)),
+          apir_(std::move(apir)),
+          health_(log) {}
     wire::Result<std::vector<std::byte>> forward(protocol::ForwardCommand command,
                                                  std::span<const std::byte> arguments) override;
 
     wire::Log& log_;
+    const std::chrono::milliseconds graph_timeout_;
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ApirClient> apir_;
     SessionHealth health_;

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -19,6 +20,7 @@ constexpr int32_t kHandshake = 0;
 constexpr int32_t kLoadLibrary = 1;
 constexpr uint32_t kMagic = 0xab1e;
 constexpr size_t kHeader = 12;
+constexpr uint32_t kNoDispatcher = 1;
 
 template <typename Function>
 Function function(void* library, const char* name) {
@@ -31,6 +33,16 @@ Function function(void* library, const char* name) {
 // A plain store, as the original's.
 void notify(std::byte* page, uint32_t code) {
     *reinterpret_cast<volatile uint32_t*>(page) = 1 + code;
+}
+
+// Of a bool upstream's encoder writes the first of four bytes; the others are what was there.
+void spoil_bools(uint32_t command, std::span<char> payload) {
+    constexpr uint32_t kWithBools[] = {6, 8, 13, 19};
+    if (std::find(std::begin(kWithBools), std::end(kWithBools), command) == std::end(kWithBools))
+        return;
+    for (size_t i = 0; i < payload.size(); ++i)
+        if (i % 4 != 0)
+            payload[i] = '\x5a';
 }
 
 uint32_t word(std::span<const std::byte> command, size_t offset) {
@@ -136,13 +148,16 @@ void FakeVirglrenderer::Context::submit(std::span<const std::byte> command) {
     }
 }
 
-void FakeVirglrenderer::Context::load_library(std::byte* page) const {
+void FakeVirglrenderer::Context::load_library(std::byte* page) {
     const uint32_t code = renderer_.initialize_(number_, &renderer_.callbacks_);
-    notify(page, code == 0 || code == 6 ? 0 : 6 + code);
+    loaded_ = code == 0 || code == 6;
+    notify(page, loaded_ ? 0 : 6 + code);
 }
 
 void FakeVirglrenderer::Context::forward(uint32_t command, std::span<const std::byte> arguments,
                                          std::byte* page, size_t size) const {
+    if (!loaded_)
+        return notify(page, kNoDispatcher);
     // In memory of exactly this size, so that reading past the end shows.
     const auto* const begin = reinterpret_cast<const char*>(arguments.data());
     std::vector<char> copy(begin, begin + arguments.size());
@@ -153,6 +168,7 @@ void FakeVirglrenderer::Context::forward(uint32_t command, std::span<const std::
                               copy.data() + copy.size(), reply + 4, reply + size, &end);
     if (end < reply + 4 || end > reply + size)
         throw std::runtime_error("enc_cur_after points elsewhere");
+    spoil_bools(command, {reply + 4, end});
     notify(page, 4 + code);
 }
 

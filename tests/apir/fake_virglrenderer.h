@@ -37,12 +37,13 @@ class FakeVirglrenderer {
         uint32_t number() const { return number_; }
 
      private:
-        void load_library(std::byte* page) const;
+        void load_library(std::byte* page);
         void forward(uint32_t command, std::span<const std::byte> arguments, std::byte* page,
                      size_t size) const;
 
         FakeVirglrenderer& renderer_;
         const uint32_t number_;
+        bool loaded_ = false;
     };
 
  private:

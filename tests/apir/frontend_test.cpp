@@ -206,6 +206,17 @@ TEST_F(FrontendTest, AsksWhatTheDeviceSupports) {
     ggml_free(context);
 }
 
+TEST_F(FrontendTest, Upstream557MemoryIsAskedForEachTime) {
+    connect();
+    size_t free = 0;
+    size_t total = 0;
+    ggml_backend_dev_memory(registry_.device(0), &free, &total);
+    const int before = transport_->memory_questions();
+    ggml_backend_dev_memory(registry_.device(0), &free, &total);
+    EXPECT_EQ(transport_->memory_questions(), before + 1);
+    EXPECT_GT(total, 0U);
+}
+
 TEST_F(FrontendTest, CopiesOnTheHost) {
     connect();
     ggml_backend_t const backend = open();
@@ -246,6 +257,106 @@ TEST_F(FrontendTest, AHostThatGoesAwayAbortsNobody) {
                   nullptr);
     }
     ggml_backend_free(backend);
+}
+
+// As where the process behind it has ended: virglrenderer takes commands and answers none.
+TEST_F(FrontendTest, AHostThatAnswersNoGraphIsLostAfterATime) {
+    auto transport = std::make_unique<VirglrendererTransport>(renderer_, 1);
+    VirglrendererTransport* const host = transport.get();
+    auto client = frontend::ApirClient::start(*transport, log_);
+    ASSERT_TRUE(client) << client.error().message();
+    auto connection = frontend::UpstreamHost::open(std::move(transport), std::move(*client), log_,
+                                                   std::chrono::milliseconds(200));
+    ASSERT_TRUE(connection) << connection.error().message();
+    registry_.add(std::move(*connection));
+    ggml_backend_t const backend = open();
+    {
+        SmallGraph graph(backend);
+        graph.fill(0.01F);
+        EXPECT_EQ(graph.compute(), GGML_STATUS_SUCCESS);
+        host->swallow_commands();
+        EXPECT_EQ(graph.compute(), GGML_STATUS_FAILED);
+        EXPECT_THAT(log_.text(), HasSubstr("did not answer FORWARD 22 within 200 ms; restart it"));
+        EXPECT_EQ(graph.compute(), GGML_STATUS_FAILED) << "at once";
+    }
+    ggml_backend_free(backend);
+}
+
+TEST_F(FrontendTest, AHostThatNeverAnswersLikeVenusIsLeftAfterItsTime) {
+    VirglrendererTransport transport(renderer_, 1);
+    transport.swallow_commands();
+    auto client = frontend::ApirClient::create(transport);
+    ASSERT_TRUE(client);
+    const auto answer = (*client)->handshake(std::chrono::milliseconds(200));
+    ASSERT_FALSE(answer);
+    EXPECT_THAT(answer.error().message(), HasSubstr("did not answer HANDSHAKE within 200 ms"));
+}
+
+TEST_F(FrontendTest, OfABoolOnlyTheFirstByteCounts) {
+    connect();
+    ggml_context* const context =
+        ggml_init({.mem_size = 1 << 16, .mem_buffer = nullptr, .no_alloc = true});
+    ggml_tensor* const a = ggml_new_tensor_2d(context, GGML_TYPE_F32, 32, 4);
+    ggml_tensor* const custom = ggml_map_custom1(
+        context, a, [](ggml_tensor*, const ggml_tensor*, int, int, void*) {}, 1, nullptr);
+    EXPECT_TRUE(ggml_backend_dev_supports_op(registry_.device(0), ggml_add(context, a, a)));
+    EXPECT_FALSE(ggml_backend_dev_supports_op(registry_.device(0), custom)) << "a 0 and garbage";
+    ggml_free(context);
+}
+
+TEST_F(FrontendTest, ATensorThatDoesNotFit32BitsFailsItsGraphAndNothingElse) {
+    connect();
+    ggml_backend_t const backend = open();
+    ggml_context* const context =
+        ggml_init({.mem_size = 1 << 20, .mem_buffer = nullptr, .no_alloc = true});
+    ggml_tensor* const rows = ggml_new_tensor_2d(context, GGML_TYPE_F32, 4, 2);
+    ggml_tensor* const far_apart = ggml_view_2d(context, rows, 4, 2, size_t{1} << 33, 0);
+    ggml_cgraph* const graph = ggml_new_graph(context);
+    ggml_build_forward_expand(graph, ggml_cont(context, far_apart));
+    ggml_backend_buffer_t const buffer = ggml_backend_alloc_ctx_tensors(context, backend);
+    ASSERT_NE(buffer, nullptr);
+    EXPECT_EQ(ggml_backend_graph_compute(backend, graph), GGML_STATUS_FAILED);
+    EXPECT_THAT(log_.text(), HasSubstr("too large for a host that speaks level 1 only"));
+    ggml_backend_buffer_free(buffer);
+    ggml_free(context);
+    ggml_backend_free(backend);
+    expect_same_as_native();
+}
+
+// 90,000 tensors of 304 bytes are more than the region for transfers holds.
+ggml_status compute_large_graph(ggml_backend_t backend) {
+    constexpr size_t kNodes = 90'000;
+    static_assert(kNodes * 304 > frontend::UpstreamHost::kTransferBytes);
+    ggml_context* const context =
+        ggml_init({.mem_size = (kNodes + 8) * ggml_tensor_overhead() +
+                               ggml_graph_overhead_custom(2 * kNodes, /*grads=*/false),
+                   .mem_buffer = nullptr,
+                   .no_alloc = true});
+    ggml_tensor* const input = ggml_new_tensor_1d(context, GGML_TYPE_F32, 4);
+    ggml_cgraph* const graph = ggml_new_graph_custom(context, 2 * kNodes, /*grads=*/false);
+    for (size_t i = 0; i < kNodes; ++i)
+        ggml_build_forward_expand(graph, ggml_scale(context, input, 2));
+    ggml_backend_buffer_t const buffer = ggml_backend_alloc_ctx_tensors(context, backend);
+    const ggml_status status = ggml_backend_graph_compute(backend, graph);
+    ggml_backend_buffer_free(buffer);
+    ggml_free(context);
+    return status;
+}
+
+TEST_F(FrontendTest, AGraphLargerThanATransferHasARegionOfItsOwn) {
+    connect();
+    ggml_backend_t const backend = open();
+    EXPECT_EQ(compute_large_graph(backend), GGML_STATUS_SUCCESS) << log_.text();
+    ggml_backend_free(backend);
+}
+
+TEST_F(FrontendTest, AGraphForWhichThereIsNoRegionFailsAndNothingElse) {
+    connect(1, frontend::UpstreamHost::kTransferBytes);
+    ggml_backend_t const backend = open();
+    EXPECT_EQ(compute_large_graph(backend), GGML_STATUS_FAILED);
+    EXPECT_THAT(log_.text(), HasSubstr("no blob of"));
+    ggml_backend_free(backend);
+    expect_same_as_native();
 }
 
 TEST_F(FrontendTest, ALibraryThatDoesNotLoadIsToldAndAbortsNobody) {

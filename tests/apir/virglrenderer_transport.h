@@ -50,6 +50,8 @@ class VirglrendererTransport : public frontend::Transport {
     wire::Result<void> submit(std::span<const std::byte> command) override {
         if (!connected_)
             return wire::fail(wire::Fault::kLost, "gone");
+        if (swallows_)
+            return {};
         note(command);
         context_.submit(command);
         return {};
@@ -63,11 +65,14 @@ class VirglrendererTransport : public frontend::Transport {
     bool connected() const override { return connected_; }
 
     void disconnect() { connected_ = false; }
+    // From now on no command arrives.
+    void swallow_commands() { swallows_ = true; }
     // The window is full from now on.
     void refuse_regions() { largest_ = 0; }
     size_t regions() const { return regions_; }
     // FORWARD ids that upstream does not have, handed to the library that it has loaded.
     int unknown_forwards() const { return unknown_forwards_; }
+    int memory_questions() const { return memory_questions_; }
 
  private:
     void note(std::span<const std::byte> command) {
@@ -75,6 +80,9 @@ class VirglrendererTransport : public frontend::Transport {
         uint32_t id = 0;
         std::memcpy(&type, command.data(), sizeof type);
         std::memcpy(&id, command.data() + sizeof type, sizeof id);
+        memory_questions_ +=
+            type == static_cast<int32_t>(protocol::ApirType::kForward) &&
+            id == static_cast<uint32_t>(protocol::ForwardCommand::kDeviceGetMemory);
         loaded_ = loaded_ || type == static_cast<int32_t>(protocol::ApirType::kLoadlibrary);
         if (loaded_ && type == static_cast<int32_t>(protocol::ApirType::kForward) &&
             !protocol::is_forward_command(id))
@@ -89,8 +97,10 @@ class VirglrendererTransport : public frontend::Transport {
     size_t largest_;
     size_t regions_ = 0;
     bool connected_ = true;
+    bool swallows_ = false;
     bool loaded_ = false;
     int unknown_forwards_ = 0;
+    int memory_questions_ = 0;
 };
 
 }  // namespace virtgpu::test

@@ -194,7 +194,7 @@ TEST_F(ExecutorTest, TwoContextsDoNotSeeEachOthersBuffers) {
     RingGuest stranger;
     std::string reason;
     auto other =
-        host_->open_context(6, regions, [&](uint32_t, const std::string& text) { reason = text; });
+        *host_->open_context(6, regions, [&](uint32_t, const std::string& text) { reason = text; });
     ASSERT_TRUE(other->open_ring(0, stranger.host_memory(), stranger.host_signals()));
     ASSERT_TRUE(stranger.hello(hello_of_this_ggml()));
     EXPECT_FALSE(stranger.free_buffer({buffer}));

@@ -51,7 +51,7 @@ class HostTest : public ::testing::Test {
         ASSERT_TRUE(host) << host.error().message();
         host_ = std::move(*host);
         regions->regions[kDataRegion] = make_region(kDataBytes);
-        context_ = host_->open_context(5, regions, [this](uint32_t, const std::string& reason) {
+        context_ = *host_->open_context(5, regions, [this](uint32_t, const std::string& reason) {
             const std::lock_guard lock(mutex_);
             failure_ = reason;
         });
@@ -89,7 +89,7 @@ class HostTest : public ::testing::Test {
     RingGuest control;
     RingGuest stream;
     std::unique_ptr<Host> host_;
-    std::unique_ptr<Context> context_;
+    std::unique_ptr<ServedContext> context_;
 
  private:
     std::mutex mutex_;

@@ -181,6 +181,16 @@ TEST(Options, TheSandboxIsStrictUnlessToldOtherwise) {
     EXPECT_TRUE(refused({"--listen", "/b", "--sandbox", "perhaps"}));
 }
 
+TEST(Options, ALibraryThatComputesSpeaksLevel1AndHasAWorkerPerContext) {
+    const auto options = parsed({"--listen", "/b", "--apir-library", "/lib/other.so"});
+    EXPECT_EQ(apir::worker_command(options.tenant.worker),
+              (std::vector<std::string>{"/worker", "--apir-library", "/lib/other.so", "--log-level",
+                                        "info"}));
+    EXPECT_TRUE(options.tenant.worker_per_context);
+    EXPECT_FALSE(options.tenant.limits.level2);
+    EXPECT_TRUE(parsed({"--listen", "/b"}).tenant.limits.level2);
+}
+
 TEST(Options, LimitsReachWhoKeepsThem) {
     const auto options =
         parsed({"--listen", "/b", "--memory", "1G", "--window", "8G", "--max-contexts", "3",

@@ -27,7 +27,7 @@ class RendererTest : public testing::Test {
     void start(const WorkerOptions& options, Waiter waiter = Waiter::kFence) {
         launcher_ = launcher_of(options);
         renderer_ = std::make_unique<Renderer>(
-            *launcher_, RendererOptions{waiter, {}, worker_per_context_}, *loop_, log_);
+            *launcher_, RendererOptions{waiter, limits_, worker_per_context_}, *loop_, log_);
         context_ = add_context(1);
     }
     Context* add_context(uint32_t id) {
@@ -58,6 +58,7 @@ class RendererTest : public testing::Test {
     device::SharedMemory ring_region_ = *allocator_.claim(12288);
     ReplyReader reader_{*replies_};
     bool worker_per_context_ = false;
+    device::TenantLimits limits_{};
     std::unique_ptr<WorkerLauncher> launcher_;
     std::unique_ptr<Renderer> renderer_;
     Context* context_ = nullptr;
@@ -346,6 +347,8 @@ TEST_F(RendererTest, WithoutAWorkerEveryCommandOfUpstreamsIsAnsweredAndNoneAbort
             << id;
     call(forward(protocol::ForwardCommand::kBufferTypeAllocBuffer, kReplies));
     EXPECT_EQ(reader_.payload_word(0), UINT32_MAX) << "a buffer without memory";
+    call(forward(protocol::ForwardCommand::kDeviceSupportsOp, kReplies));
+    EXPECT_EQ(reader_.payload_word(0), 1U) << "or ggml's scheduler aborts";
     call(forward(protocol::ForwardCommand::kBufferCpyTensor, kReplies));
     EXPECT_EQ(reader_.payload_word(0), 0U);
 }
@@ -363,6 +366,16 @@ TEST_F(RendererTest, MoreForwardsThanAGuestHasThreadsAreRefusedAndNotKept) {
     // Who waits is told when the context ends.
     renderer_->destroy_context(1);
     EXPECT_EQ(done, static_cast<int>(device::kMaxWaitingForwards));
+}
+
+TEST_F(RendererTest, AHostOfLevel1AloneKnowsNoCommandOfLevel2) {
+    limits_.level2 = false;
+    start("echo");
+    EXPECT_NE(call(ping(kReplies)), protocol::kApirForwardSuccess);
+    ASSERT_EQ(call(loadlibrary(kReplies)), 0U);
+    EXPECT_NE(call(ping(kReplies)), protocol::kApirForwardSuccess);
+    EXPECT_NE(call(open_ring(kReplies, 0, kRingRegion)), protocol::kApirForwardSuccess);
+    EXPECT_EQ(context_->state(), ContextState::kAlive);
 }
 
 TEST_F(RendererTest, AWorkerPerContextKeepsTheirFatesApart) {

@@ -1,0 +1,99 @@
+// A library of nobody's: the C interface of virglrenderer's APIR component and nothing of this
+// project's. Its answers are known bytes, what its callbacks say, or what libraries do wrong.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+
+namespace {
+
+// The names are virglrenderer's.
+struct Callbacks {
+    const char* (*get_config)(uint32_t context, const char* key);
+    volatile uint32_t* (*get_shmem_ptr)(uint32_t context, uint32_t region);
+};
+
+enum Command : uint32_t {
+    kKnownBytes = 0,     // DEVICE_GET_DEVICE_COUNT
+    kThreads = 1,        // DEVICE_GET_COUNT: 1 when all commands came from one thread
+    kConfiguration = 2,  // DEVICE_GET_NAME: the value of ggml.library.path
+    kUnknown = 11,       // as upstream's library: a code, and the reply's end is left alone
+    kEndOutside = 22,    // BACKEND_GRAPH_COMPUTE: the reply ends beyond its place
+    kFill = 20,          // BUFFER_CLEAR: the "buffer" is a region, whose first word gets the value
+    kDie = 21,           // BUFFER_FREE_BUFFER
+};
+
+constexpr uint32_t kRefused = 6 + 9;
+constexpr uint32_t kNoSuchCommand = 6;
+constexpr uint32_t kNoSuchRegion = 1;
+
+uint32_t only_context = 0;
+std::thread::id first_thread;
+
+template <typename T>
+T read(const char* from) {
+    T value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+uint32_t fill(uint32_t context, const Callbacks& callbacks, const char* arguments) {
+    auto* const memory =
+        callbacks.get_shmem_ptr(context, static_cast<uint32_t>(read<uint64_t>(arguments)));
+    if (memory == nullptr)
+        return kNoSuchRegion;
+    *memory = read<uint32_t>(arguments + sizeof(uint64_t));
+    return 0;
+}
+
+}  // namespace
+
+#define SHOWN extern "C" __attribute__((visibility("default")))
+
+SHOWN uint32_t apir_backend_initialize(uint32_t context, Callbacks* callbacks) {
+    const char* const registration = callbacks->get_config(context, "ggml.library.reg");
+    if (registration != nullptr && std::string(registration) == "refuse")
+        return kRefused;
+    only_context = context;
+    return callbacks->get_config(context, "apir.load_library.path") == nullptr ? kRefused : 0;
+}
+
+SHOWN void apir_backend_deinit(uint32_t context) {
+    if (context != only_context)
+        std::abort();
+}
+
+SHOWN uint32_t apir_backend_dispatcher(uint32_t context, Callbacks* callbacks, uint32_t command,
+                                       char* arguments, const char* /*arguments_end*/, char* reply,
+                                       const char* reply_end, char** reply_after) {
+    const auto answer = [&](const void* bytes, size_t size) {
+        std::memcpy(reply, bytes, size);
+        *reply_after = reply + size;
+        return 0U;
+    };
+    if (first_thread == std::thread::id())
+        first_thread = std::this_thread::get_id();
+    switch (command) {
+        case kKnownBytes:
+            return answer("\x01\x23\x45\x67", 4);
+        case kThreads: {
+            const int32_t one = first_thread == std::this_thread::get_id() ? 1 : 2;
+            return answer(&one, sizeof one);
+        }
+        case kConfiguration: {
+            const std::string path = callbacks->get_config(context, "ggml.library.path");
+            return answer(path.c_str(), path.size() + 1);
+        }
+        case kFill:
+            *reply_after = reply;
+            return fill(context, *callbacks, arguments);
+        case kEndOutside:
+            *reply_after = const_cast<char*>(reply_end) + 1;
+            return 0;
+        case kDie:
+            std::abort();
+        default:
+            return kNoSuchCommand;
+    }
+}
