@@ -308,6 +308,23 @@ TEST_F(OpRulesTest, SourcesWithGapsAreRefused) {
         }
 }
 
+// Found by fuzzing: ggml asserts how many there are.
+TEST_F(OpRulesTest, ParametersOfOptimizersHaveTheirNumber) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_OPT_STEP_ADAMW && node->op != GGML_OP_OPT_STEP_SGD)
+            continue;
+        auto tensors = describe(node);
+        const size_t parameters = node->op == GGML_OP_OPT_STEP_ADAMW ? 4 : 2;
+        protocol::Tensor& source = tensors[last(tensors).source[parameters] - 1].tensor;
+        for (const int64_t change : {-1, 1}) {
+            source.ne[0] += change;
+            lay_out(source);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+            source.ne[0] -= change;
+        }
+    }
+}
+
 // Found by fuzzing: the kernel clears as many bytes as a result without overlaps has.
 TEST_F(OpRulesTest, ResultsThatOverlapThemselvesAreRefused) {
     for (const ggml_tensor* const node : nodes_) {
@@ -334,7 +351,23 @@ TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
                 lay_out(tensor.tensor);
             }
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+        } else if (node->op == GGML_OP_IM2COL && node->type == GGML_TYPE_F32) {
+            protocol::Tensor& image = tensors[last(tensors).source[1] - 1].tensor;
+            image.type = GGML_TYPE_F16;
+            lay_out(image);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
         }
+    }
+}
+
+// Found by fuzzing: ggml asserts the order of strides of dimensions of one as well.
+TEST_F(OpRulesTest, AttentionIntoAPermutedResultIsRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_FLASH_ATTN_EXT || node->ne[3] != 1)
+            continue;
+        auto tensors = describe(node);
+        last(tensors).tensor.nb[3] = 0;
+        EXPECT_NE(outcome(tensors), "valid");
     }
 }
 
