@@ -27,8 +27,8 @@ class Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // A graph that runs in the background may be edited and dropped: once it is started, backends do
-    // not look at it again, and ggml's scheduler relies on that when it plans the next one.
+    // A graph that runs in the background may be edited and dropped: once it is started, backends
+    // do not look at it again, and ggml's scheduler relies on that when it plans the next one.
     // Fault::kRefused when the device cannot compute the graph.
     Result<void> define(uint32_t number, protocol::Graph graph);
     Result<void> edit(uint32_t number, const protocol::GraphEdit& edit);

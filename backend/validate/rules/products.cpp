@@ -128,8 +128,8 @@ bool has_rope_positions(const Node& node) {
     return has_shape(node, kB, {node.ne(kA, 2) * per_token, 1, 1, 1});
 }
 
-// Kernels turn pairs, also of what they only copy. llama.cpp turns no dimension when it asks where a
-// model's frequency factors may lie.
+// Kernels turn pairs, also of what they only copy. llama.cpp turns no dimension when it asks where
+// a model's frequency factors may lie.
 bool has_rope_dimensions(const Node& node) {
     const int64_t size = node.ne(kA, 0);
     const int64_t turned = rope_dimensions(node);

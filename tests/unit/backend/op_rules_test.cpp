@@ -219,7 +219,7 @@ TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<Case> cases = {
         {GGML_OP_CONCAT, 0, {-1, 4, INT32_MIN}},
-        {GGML_OP_GROUP_NORM, 0, {0, -1}},
+        {GGML_OP_GROUP_NORM, 0, {0, -1, 1 << 30}},
         {GGML_OP_RMS_NORM, 0, {std::bit_cast<int32_t>(-1.0F), std::bit_cast<int32_t>(nan)}},
         {GGML_OP_ARGSORT, 0, {-1, 2}},
         {GGML_OP_TRI, 0, {-1, 4}},
@@ -357,6 +357,21 @@ TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
             lay_out(image);
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
         }
+    }
+}
+
+// Found by fuzzing: ggml asserts it also where there is nothing to write.
+TEST_F(OpRulesTest, NothingIsSetInsideTheResultToo) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_SET && node->op != GGML_OP_ACC)
+            continue;
+        auto tensors = describe(node);
+        protocol::Tensor& source = tensors[last(tensors).source[1] - 1].tensor;
+        source.ne[3] = 0;
+        lay_out(source);
+        EXPECT_EQ(outcome(tensors), "valid") << ggml_op_desc(node);
+        last(tensors).tensor.op_params[3] = 1 << 30;
+        EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
     }
 }
 
