@@ -345,7 +345,7 @@ TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
             source.type = GGML_TYPE_F16;
             lay_out(source);
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
-        } else if (node->op == GGML_OP_SET) {
+        } else if (node->op == GGML_OP_SET || node->op == GGML_OP_SCALE) {
             for (protocol::GraphTensor& tensor : tensors) {
                 tensor.tensor.type = GGML_TYPE_F16;
                 lay_out(tensor.tensor);
