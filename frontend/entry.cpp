@@ -54,8 +54,8 @@ std::unique_ptr<Plugin> make_plugin() {
         }
         plugin->registry = std::make_unique<Registry>(
             *abi, RegistrySettings{is_on("GGML_VIRTGPU_OBEY_THREADS")}, plugin->log);
-        for (auto& connection : connect_to_hosts(choice, plugin->log))
-            plugin->registry->add(std::move(connection));
+        for (FoundHost& host : connect_to_hosts(choice, plugin->log))
+            plugin->registry->add(std::move(host.connection), std::move(host.connect));
         return 0;
     });
     return plugin;

@@ -56,9 +56,13 @@ Result<std::unique_ptr<RingChannel>> RingChannel::open(RingServices services, ui
         return services.health.lose(
             wire::format("{}: {}", services.transport.name(), status.error().message()));
     TRY(Result<OpenStatus>(status));
+    const auto refused =
+        wire::format("the host does not serve ring {}: {}", ring, refusal(*status));
+    // It ran when ring 0 was opened, so this context's is gone.
+    if (*status == OpenStatus::kNoWorker && ring != 0)
+        return services.health.lose(refused);
     if (*status != OpenStatus::kOk)
-        return wire::fail(Fault::kRefused, "the host does not serve ring {}: {}", ring,
-                          refusal(*status));
+        return wire::fail(Fault::kRefused, "{}", refused);
     auto channel = std::make_unique<RingChannel>(services, ring, std::move(region),
                                                  std::move(memory), sizes, before);
     TRY(services.transport.open_signals(ring));

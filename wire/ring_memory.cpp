@@ -12,6 +12,8 @@ using protocol::RingHeader;
 static_assert(std::endian::native == std::endian::little);
 
 void ByteRing::copy_out(uint64_t position, std::span<std::byte> to) const {
+    if (to.empty())  // and so without an address that memcpy may be given
+        return;
     const size_t start = position & (capacity_ - 1);
     const size_t before_wrap = std::min(to.size(), capacity_ - start);
     std::memcpy(to.data(), base_ + start, before_wrap);
@@ -19,6 +21,8 @@ void ByteRing::copy_out(uint64_t position, std::span<std::byte> to) const {
 }
 
 void ByteRing::copy_in(uint64_t position, std::span<const std::byte> from) {
+    if (from.empty())
+        return;
     const size_t start = position & (capacity_ - 1);
     const size_t before_wrap = std::min(from.size(), capacity_ - start);
     std::memcpy(base_ + start, from.data(), before_wrap);

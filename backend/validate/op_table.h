@@ -31,7 +31,7 @@ struct OpRow {
     std::string_view name;
     TypeSet result;
     std::array<SourceRule, Node::kMaxSources> sources;
-    std::array<Rule, 10> rules;  // in this order; those without a function are none
+    std::array<Rule, 11> rules;  // in this order; those without a function are none
     IndexRule index{};
     OpKind kind = OpKind::kCompute;
 };

@@ -9,8 +9,12 @@ namespace virtgpu::frontend {
 
 namespace {
 
+OwnedBuffer& owned(ggml_backend_buffer_t buffer) {
+    return *static_cast<OwnedBuffer*>(buffer->context);
+}
+
 Buffer& object(ggml_backend_buffer_t buffer) {
-    return *static_cast<Buffer*>(buffer->context);
+    return *owned(buffer).buffer;
 }
 
 wire::Log& log_of(ggml_backend_buffer_t buffer) {
@@ -19,7 +23,7 @@ wire::Log& log_of(ggml_backend_buffer_t buffer) {
 
 void free_buffer(ggml_backend_buffer_t buffer) {
     at_boundary(log_of(buffer), 0, [&] {
-        delete &object(buffer);
+        delete &owned(buffer);
         return 0;
     });
 }
@@ -83,8 +87,8 @@ void clear(ggml_backend_buffer_t buffer, uint8_t value) {
 
 }  // namespace
 
-ggml_backend_buffer_t make_ggml_buffer(ggml_backend_buffer_type_t type,
-                                       std::unique_ptr<Buffer> buffer, size_t size) {
+ggml_backend_buffer_t make_ggml_buffer(ggml_backend_buffer_type_t type, OwnedBuffer buffer,
+                                       size_t size) {
     ggml_backend_buffer_i table{};
     table.free_buffer = free_buffer;
     table.get_base = get_base;
@@ -94,7 +98,8 @@ ggml_backend_buffer_t make_ggml_buffer(ggml_backend_buffer_type_t type,
     table.get_tensor = get_tensor;
     table.cpy_tensor = cpy_tensor;
     table.clear = clear;
-    return ggml_backend_buffer_init(type, table, buffer.release(), size);
+    auto context = std::make_unique<OwnedBuffer>(std::move(buffer));
+    return ggml_backend_buffer_init(type, table, context.release(), size);
 }
 
 Buffer* buffer_behind(ggml_backend_buffer_t buffer) {

@@ -2,13 +2,14 @@
 
 #include <variant>
 
-#include "frontend/device.h"
 #include "ggml_private/ggml_plugin_abi.h"
 #include "ggml_private/plugin_abi_version.h"
 
 namespace virtgpu::frontend {
 
 using ggml_private::PluginAbi;
+
+class DeviceEntry;
 
 // A ggml_backend_buffer_type of a device, in the layout that the running ggml uses. ggml keeps its
 // address: not to be moved.
@@ -24,17 +25,18 @@ class BufferTypeLayout {
 
     // For the functions in the table: both layouts differ in where the context is.
     template <typename Layout>
-    static Device& device(ggml_backend_buffer_type_t type) {
-        return *static_cast<Device*>(reinterpret_cast<Layout*>(type)->context);
+    static DeviceEntry& device(ggml_backend_buffer_type_t type) {
+        return *static_cast<DeviceEntry*>(reinterpret_cast<Layout*>(type)->context);
     }
 
  protected:
     BufferTypeLayout() = default;
     ~BufferTypeLayout() = default;
 
-    // Functions<Layout>::fill(iface) says what the buffer type does.
+    // Functions<Layout>::fill(iface) says what the buffer type does. Each has a name of its own:
+    // GCC 12 takes templates of the same name for one, also where their namespaces have none.
     template <template <typename> typename Functions>
-    void make(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device) {
+    void make(PluginAbi abi, DeviceEntry& device, ggml_backend_dev_t ggml_device) {
         if (abi == PluginAbi::kVersion2)
             fill<ggml_backend_buffer_type_v2, Functions>(device, ggml_device);
         else
@@ -43,7 +45,7 @@ class BufferTypeLayout {
 
  private:
     template <typename Layout, template <typename> typename Functions>
-    void fill(Device& device, ggml_backend_dev_t ggml_device) {
+    void fill(DeviceEntry& device, ggml_backend_dev_t ggml_device) {
         Layout type{};
         Functions<Layout>::fill(type.iface);
         type.device = ggml_device;

@@ -2,14 +2,15 @@
 
 #include "frontend/plugin/boundary.h"
 #include "frontend/plugin/buffer_table.h"
+#include "frontend/plugin/device_table.h"
 
 namespace virtgpu::frontend {
 
 namespace {
 
 template <typename Layout>
-struct Functions {
-    static Device& device(ggml_backend_buffer_type_t type) {
+struct DeviceMemoryFunctions {
+    static DeviceEntry& device(ggml_backend_buffer_type_t type) {
         return BufferTypeLayout::device<Layout>(type);
     }
 
@@ -18,9 +19,12 @@ struct Functions {
     }
 
     static ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size) {
-        wire::Log& log = device(type).connection().log();
+        wire::Log& log = device(type).log();
         return at_boundary(log, ggml_backend_buffer_t{}, [&]() -> ggml_backend_buffer_t {
-            auto buffer = device(type).allocate(size);
+            auto buffer = device(type).use(
+                [size](const std::shared_ptr<Device>& owner) -> wire::Result<OwnedBuffer> {
+                    return OwnedBuffer{owner, TRY(owner->allocate(size))};
+                });
             if (!buffer) {
                 log.error("{}", buffer.error().message());
                 return nullptr;
@@ -30,16 +34,16 @@ struct Functions {
     }
 
     static size_t get_alignment(ggml_backend_buffer_type_t type) {
-        return device(type).alignment();
+        return device(type).device()->alignment();
     }
 
     static size_t get_max_size(ggml_backend_buffer_type_t type) {
-        return device(type).max_buffer_size();
+        return device(type).device()->max_buffer_size();
     }
 
     static size_t get_alloc_size(ggml_backend_buffer_type_t type, const ggml_tensor* tensor) {
-        return at_boundary(device(type).connection().log(), ggml_nbytes(tensor),
-                           [&] { return device(type).alloc_size(*tensor); });
+        return at_boundary(device(type).log(), ggml_nbytes(tensor),
+                           [&] { return device(type).device()->alloc_size(*tensor); });
     }
 
     static bool is_host(ggml_backend_buffer_type_t /*type*/) { return false; }
@@ -57,8 +61,8 @@ struct Functions {
 
 }  // namespace
 
-BufferTypeEntry::BufferTypeEntry(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device) {
-    make<Functions>(abi, device, ggml_device);
+BufferTypeEntry::BufferTypeEntry(PluginAbi abi, DeviceEntry& device) {
+    make<DeviceMemoryFunctions>(abi, device, device.get());
 }
 
 }  // namespace virtgpu::frontend

@@ -7,7 +7,7 @@ namespace virtgpu::frontend {
 // A device's default ggml_backend_buffer_type.
 class BufferTypeEntry : public BufferTypeLayout {
  public:
-    BufferTypeEntry(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device);
+    BufferTypeEntry(PluginAbi abi, DeviceEntry& device);
 };
 
 }  // namespace virtgpu::frontend

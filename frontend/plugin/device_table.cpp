@@ -11,31 +11,31 @@ DeviceEntry& entry(ggml_backend_dev_t device) {
     return *static_cast<DeviceEntry*>(device->context);
 }
 
-Device& object(ggml_backend_dev_t device) {
+std::shared_ptr<Device> object(ggml_backend_dev_t device) {
     return entry(device).device();
 }
 
 wire::Log& log_of(ggml_backend_dev_t device) {
-    return object(device).connection().log();
+    return entry(device).log();
 }
 
 const char* get_name(ggml_backend_dev_t device) {
-    return object(device).name().c_str();
+    return entry(device).name().c_str();
 }
 
 const char* get_description(ggml_backend_dev_t device) {
-    return object(device).description().c_str();
+    return entry(device).description().c_str();
 }
 
 void get_memory(ggml_backend_dev_t device, size_t* free, size_t* total) {
-    const auto memory =
-        at_boundary(log_of(device), Device::Memory{}, [&] { return object(device).memory(); });
+    const auto memory = at_boundary(log_of(device), Device::Memory{},
+                                    [&] { return entry(device).working_device()->memory(); });
     *free = memory.free;
     *total = memory.total;
 }
 
 enum ggml_backend_dev_type get_type(ggml_backend_dev_t device) {
-    return object(device).type();
+    return object(device)->type();
 }
 
 void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
@@ -43,9 +43,9 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     props->description = get_description(device);
     get_memory(device, &props->memory_free, &props->memory_total);
     props->type = get_type(device);
-    props->device_id = object(device).id().c_str();
+    props->device_id = entry(device).id().c_str();
     props->caps = {};
-    const Device::Capabilities capabilities = object(device).capabilities();
+    const Device::Capabilities capabilities = object(device)->capabilities();
     props->caps.async = capabilities.async;
     props->caps.host_buffer = capabilities.host_memory;
     props->caps.events = capabilities.events;
@@ -55,7 +55,7 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
 }
 
 ggml_backend_t init_backend(ggml_backend_dev_t device, const char* /*parameters*/) {
-    return make_ggml_backend(object(device), device);
+    return make_ggml_backend(entry(device));
 }
 
 ggml_backend_buffer_type_t get_buffer_type(ggml_backend_dev_t device) {
@@ -67,7 +67,7 @@ ggml_backend_buffer_type_t get_host_buffer_type(ggml_backend_dev_t device) {
 }
 
 bool supports_op(ggml_backend_dev_t device, const ggml_tensor* node) {
-    return at_boundary(log_of(device), false, [&] { return object(device).supports_op(*node); });
+    return at_boundary(log_of(device), false, [&] { return object(device)->supports_op(*node); });
 }
 
 bool supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {
@@ -75,7 +75,7 @@ bool supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {
 }
 
 bool offload_op(ggml_backend_dev_t device, const ggml_tensor* node) {
-    return at_boundary(log_of(device), false, [&] { return object(device).offloads_op(*node); });
+    return at_boundary(log_of(device), false, [&] { return object(device)->offloads_op(*node); });
 }
 
 ggml_backend_event_t new_event(ggml_backend_dev_t device) {
@@ -105,14 +105,20 @@ ggml_backend_device make_table(ggml_backend_reg_t registry, DeviceEntry* context
 
 }  // namespace
 
-DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, std::unique_ptr<Device> device)
-    : device_(std::move(device)),
+DeviceEntry::DeviceEntry(PluginAbi abi, ggml_backend_reg_t registry, RenewableHost& host,
+                         size_t index)
+    : host_(host),
+      index_(index),
+      name_(device()->name()),
+      host_memory_name_(device()->host_memory_name()),
+      description_(device()->description()),
+      id_(device()->id()),
       ggml_device_(make_table(registry, this)),
-      buffer_type_(abi, *device_, &ggml_device_),
-      host_buffer_type_(abi, *device_, &ggml_device_) {}
+      buffer_type_(abi, *this),
+      host_buffer_type_(abi, *this) {}
 
 ggml_backend_buffer_type_t DeviceEntry::host_buffer_type() {
-    return device_->capabilities().host_memory ? host_buffer_type_.get() : nullptr;
+    return device()->capabilities().host_memory ? host_buffer_type_.get() : nullptr;
 }
 
 }  // namespace virtgpu::frontend

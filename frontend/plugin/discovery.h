@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "frontend/device.h"
+#include "frontend/plugin/renewable_host.h"
 #include "frontend/transport/transport.h"
 #include "wire/log.h"
 #include "wire/trace.h"
@@ -17,10 +18,15 @@ struct HostChoice {
     wire::Trace* trace = nullptr;       // of what the connections do; outlives them
 };
 
+struct FoundHost {
+    std::unique_ptr<HostConnection> connection;
+    RenewableHost::Connect connect;  // to the same host again
+};
+
 // Connects to the host behind the socket, or, where none is named, behind every virtio-gpu device.
 // What does not work is left out, with a warning where the user can be expected to have wanted it.
-std::vector<std::unique_ptr<HostConnection>> connect_to_hosts(const HostChoice& choice,
-                                                              wire::Log& log);
+// The log outlives what is returned.
+std::vector<FoundHost> connect_to_hosts(const HostChoice& choice, wire::Log& log);
 
 // Whichever level the host speaks: a FORWARD id that upstream's hosts refuse tells.
 wire::Result<std::unique_ptr<HostConnection>> connect_to_host(std::unique_ptr<Transport> transport,

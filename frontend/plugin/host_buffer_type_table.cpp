@@ -1,14 +1,15 @@
 #include "frontend/plugin/host_buffer_type_table.h"
 
 #include "frontend/plugin/boundary.h"
+#include "frontend/plugin/device_table.h"
 
 namespace virtgpu::frontend {
 
 namespace {
 
 template <typename Layout>
-struct Functions {
-    static Device& device(ggml_backend_buffer_type_t type) {
+struct HostMemoryFunctions {
+    static DeviceEntry& device(ggml_backend_buffer_type_t type) {
         return BufferTypeLayout::device<Layout>(type);
     }
 
@@ -17,20 +18,21 @@ struct Functions {
     }
 
     static void free_buffer(ggml_backend_buffer_t buffer) {
-        HostConnection& connection = device(buffer->buft).connection();
+        DeviceEntry& entry = device(buffer->buft);
         // In a forked child another thread may hold the locks for ever.
-        if (connection.health().is_copy())
+        if (entry.device()->connection().health().is_copy())
             return;
-        at_boundary(connection.log(), 0, [&] {
-            connection.free_host_memory(static_cast<std::byte*>(buffer->context));
+        at_boundary(entry.log(), 0, [&] {
+            entry.host_memory().free(static_cast<std::byte*>(buffer->context));
             return 0;
         });
     }
 
     static ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size) {
-        wire::Log& log = device(type).connection().log();
+        DeviceEntry& entry = device(type);
+        wire::Log& log = entry.log();
         return at_boundary(log, ggml_backend_buffer_t{}, [&]() -> ggml_backend_buffer_t {
-            const auto memory = device(type).connection().allocate_host_memory(size);
+            const auto memory = entry.host_memory().allocate(entry.working_device(), size);
             if (!memory) {
                 // Any memory will do, only slower.
                 log.debug("{}: {} bytes are not shared: {}", get_name(type), size,
@@ -61,9 +63,25 @@ struct Functions {
 
 }  // namespace
 
-HostBufferTypeEntry::HostBufferTypeEntry(PluginAbi abi, Device& device,
-                                         ggml_backend_dev_t ggml_device) {
-    make<Functions>(abi, device, ggml_device);
+HostBufferTypeEntry::HostBufferTypeEntry(PluginAbi abi, DeviceEntry& device) {
+    make<HostMemoryFunctions>(abi, device, device.get());
+}
+
+wire::Result<std::byte*> HostBufferTypeEntry::allocate(std::shared_ptr<Device> device,
+                                                       size_t size) {
+    std::byte* const memory = TRY(device->connection().allocate_host_memory(size));
+    const std::lock_guard lock(mutex_);
+    owners_.insert_or_assign(memory, std::move(device));
+    return memory;
+}
+
+void HostBufferTypeEntry::free(std::byte* memory) {
+    std::shared_ptr<Device> owner;
+    {
+        const std::lock_guard lock(mutex_);
+        owner = std::move(owners_.extract(memory).mapped());
+    }
+    owner->connection().free_host_memory(memory);
 }
 
 }  // namespace virtgpu::frontend

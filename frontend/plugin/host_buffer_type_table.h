@@ -1,5 +1,10 @@
 #pragma once
 
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "frontend/device.h"
 #include "frontend/plugin/buffer_type_layout.h"
 
 namespace virtgpu::frontend {
@@ -8,7 +13,15 @@ namespace virtgpu::frontend {
 // which the device's transfers need no copy here.
 class HostBufferTypeEntry : public BufferTypeLayout {
  public:
-    HostBufferTypeEntry(PluginAbi abi, Device& device, ggml_backend_dev_t ggml_device);
+    HostBufferTypeEntry(PluginAbi abi, DeviceEntry& device);
+
+    // Memory of the device's connection; ggml has no place to keep whose it is.
+    wire::Result<std::byte*> allocate(std::shared_ptr<Device> device, size_t size);
+    void free(std::byte* memory);
+
+ private:
+    std::mutex mutex_;
+    std::map<std::byte*, std::shared_ptr<Device>> owners_;
 };
 
 }  // namespace virtgpu::frontend

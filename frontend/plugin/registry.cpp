@@ -54,14 +54,18 @@ Registry::Registry(PluginAbi abi, RegistrySettings settings, wire::Log& log)
           static_cast<int>(abi), {get_name, get_device_count, get_device, get_proc_address}, this},
       features_{kLastFeature} {}
 
-void Registry::add(std::unique_ptr<HostConnection> connection) {
-    HostConnection& added = *connections_.emplace_back(std::move(connection));
-    for (uint32_t i = 0; i < added.device_count(); ++i) {
-        devices_.push_back(std::make_unique<DeviceEntry>(
-            abi_, get(), added.make_device(i, wire::format("virtgpu{}", devices_.size()))));
-        Device& device = devices_.back()->device();
-        log_.info("{}: {}, {}", device.name(), device.description(), device.id());
-        add_features(device);
+void Registry::add(std::unique_ptr<HostConnection> connection, RenewableHost::Connect connect) {
+    std::vector<std::string> names;
+    for (uint32_t i = 0; i < connection->device_count(); ++i)
+        names.push_back(wire::format("virtgpu{}", devices_.size() + i));
+    const size_t count = names.size();
+    RenewableHost& host = *hosts_.emplace_back(std::make_unique<RenewableHost>(
+        std::move(connection), std::move(names), std::move(connect), log_));
+    for (size_t i = 0; i < count; ++i) {
+        const DeviceEntry& added =
+            *devices_.emplace_back(std::make_unique<DeviceEntry>(abi_, get(), host, i));
+        log_.info("{}: {}, {}", added.name(), added.description(), added.id());
+        add_features(*added.device());
     }
 }
 
@@ -71,8 +75,10 @@ void Registry::add_features(const Device& device) {
         const bool known =
             std::any_of(features_.begin(), features_.end(),
                         [&](const ggml_backend_feature& one) { return feature.name == one.name; });
-        if (!known)
-            features_.push_back({feature.name.c_str(), feature.value.c_str()});
+        if (known)
+            continue;
+        const protocol::Feature& kept = feature_texts_.emplace_back(feature);
+        features_.push_back({kept.name.c_str(), kept.value.c_str()});
     }
     features_.push_back(kLastFeature);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -24,7 +25,8 @@ class Registry {
     Registry& operator=(const Registry&) = delete;
 
     // Adds the devices of a host, named virtgpu0, virtgpu1, ... in the order they are added.
-    void add(std::unique_ptr<HostConnection> connection);
+    // `connect` finds the same host again once the connection is lost.
+    void add(std::unique_ptr<HostConnection> connection, RenewableHost::Connect connect = {});
 
     ggml_backend_reg_t get() { return &ggml_registry_; }
     size_t device_count() const { return devices_.size(); }
@@ -42,9 +44,10 @@ class Registry {
     RegistrySettings settings_;
     wire::Log& log_;
     ggml_backend_reg ggml_registry_;
-    std::vector<std::unique_ptr<HostConnection>> connections_;
+    std::vector<std::unique_ptr<RenewableHost>> hosts_;
     std::vector<std::unique_ptr<DeviceEntry>> devices_;
-    std::vector<ggml_backend_feature> features_;
+    std::list<protocol::Feature> feature_texts_;
+    std::vector<ggml_backend_feature> features_;  // of those texts
 };
 
 }  // namespace virtgpu::frontend

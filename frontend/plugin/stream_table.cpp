@@ -15,7 +15,7 @@ ggml_guid guid = {0x5e, 0x1c, 0x0f, 0x3a, 0x94, 0x6b, 0x4d, 0x87,
 
 // A ggml_backend_t.
 struct Backend {
-    Device& device;
+    DeviceEntry& device;
     std::shared_ptr<Stream> remote;
 };
 
@@ -35,7 +35,7 @@ Backend& object(ggml_backend_t backend) {
 }
 
 wire::Log& log_of(ggml_backend_t backend) {
-    return object(backend).device.connection().log();
+    return object(backend).device.log();
 }
 
 const char* get_name(ggml_backend_t backend) {
@@ -57,7 +57,7 @@ Stream* stream_of(ggml_backend_t backend) {
 
 template <typename Function>
 bool transfer(ggml_backend_t backend, Function function) {
-    return transfer_or_lose(object(backend).device.connection(),
+    return transfer_or_lose(object(backend).remote->connection(),
                             [&] { return function(*object(backend).remote); });
 }
 
@@ -102,7 +102,7 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
             queued = object(backend).remote->compute(*graph);
         } catch (const std::exception& exception) {
             // What the host has of the graph is uncertain.
-            queued = object(backend).device.connection().health().lose(exception.what());
+            queued = object(backend).remote->connection().health().lose(exception.what());
         }
         if (queued)
             return *queued;
@@ -139,6 +139,18 @@ void wait_for_event(ggml_backend_t backend, ggml_backend_event_t event) {
 void optimize_graph(ggml_backend_t backend, ggml_cgraph* graph,
                     ggml_backend_graph_optimize_params* parameters) {
     attempt(log_of(backend), [&] { return object(backend).remote->optimize(*graph, parameters); });
+}
+
+// The connection lives as long as the stream.
+std::shared_ptr<Stream> owned(std::unique_ptr<Stream> stream, std::shared_ptr<Device> device) {
+    return {stream.release(), [device = std::move(device)](Stream* ended) { delete ended; }};
+}
+
+wire::Result<std::shared_ptr<Stream>> open_stream(DeviceEntry& entry) {
+    return entry.use(
+        [](const std::shared_ptr<Device>& device) -> wire::Result<std::shared_ptr<Stream>> {
+            return owned(TRY(device->open_stream()), device);
+        });
 }
 
 }  // namespace
@@ -179,10 +191,10 @@ void synchronize_event(ggml_backend_dev_t /*device*/, ggml_backend_event_t event
         transfer_or_lose(stream->connection(), [&] { return stream->finish(object(event).mark); });
 }
 
-ggml_backend_t make_ggml_backend(Device& device, ggml_backend_dev_t ggml_device) {
-    wire::Log& log = device.connection().log();
+ggml_backend_t make_ggml_backend(DeviceEntry& device) {
+    wire::Log& log = device.log();
     return at_boundary(log, ggml_backend_t{}, [&]() -> ggml_backend_t {
-        auto remote = device.open_stream();
+        auto remote = open_stream(device);
         if (!remote) {
             log.error("{} opens no stream: {}", device.name(), remote.error().message());
             return nullptr;
@@ -200,7 +212,7 @@ ggml_backend_t make_ggml_backend(Device& device, ggml_backend_dev_t ggml_device)
         backend->iface.event_wait = wait_for_event;
         if ((*remote)->reorders_graphs())
             backend->iface.graph_optimize = optimize_graph;
-        backend->device = ggml_device;
+        backend->device = device.get();
         backend->context = new Backend{device, std::move(*remote)};
         return backend.release();
     });

@@ -2,7 +2,7 @@
 
 #include <ggml-backend.h>
 
-#include "frontend/device.h"
+#include "frontend/plugin/device_table.h"
 
 namespace virtgpu::frontend {
 
@@ -16,6 +16,6 @@ void free_event(ggml_backend_dev_t device, ggml_backend_event_t event);
 void synchronize_event(ggml_backend_dev_t device, ggml_backend_event_t event);
 
 // A new ggml_backend_t of the device, which ggml frees; null after logging why.
-ggml_backend_t make_ggml_backend(Device& device, ggml_backend_dev_t ggml_device);
+ggml_backend_t make_ggml_backend(DeviceEntry& device);
 
 }  // namespace virtgpu::frontend

@@ -149,6 +149,9 @@ class OperationRunner {
     static void fill_leaf(ggml_tensor& tensor, int64_t bound) {
         if (tensor.data == nullptr || ggml_is_empty(&tensor) || tensor.op != GGML_OP_NONE)
             return;
+        // With strides of 0 any number of them lies in a few bytes, and filling takes minutes.
+        if (static_cast<size_t>(ggml_nelements(&tensor)) > kLargestInput)
+            return;
         int64_t next = 0;
         for (int64_t i3 = 0; i3 < tensor.ne[3]; ++i3)
             for (int64_t i2 = 0; i2 < tensor.ne[2]; ++i2)

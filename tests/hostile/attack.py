@@ -10,14 +10,15 @@ from client import Client, Closed
 from harness import places, processes, usage
 
 STEADY = places.build_folder() / "tests/hostile/virtgpu_steady"
+ATTEMPTS = places.build_folder() / "tests/hostile/virtgpu_attempts"
 
 
-class Steady:
-    """A well-behaved client; `rounds()` says how much it has computed, and fails when any of it was wrong."""
+class WellBehaved:
+    """A program that computes on `virtgpu0` and answers a line with a line."""
 
-    def __init__(self, socket):
+    def __init__(self, program, socket):
         environment = {**os.environ, "GGML_BACKEND_PATH": str(places.frontend()), "GGML_VIRTGPU_SOCKET": str(socket)}
-        self._process = subprocess.Popen([STEADY, "virtgpu0", places.libraries() / "ggml/backends0"],
+        self._process = subprocess.Popen([program, "virtgpu0", places.libraries() / "ggml/backends0"],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
                                          preexec_fn=processes.die_with_parent)
         assert self._process.stdout.readline() == "ready\n", "the well-behaved client did not start"
@@ -29,30 +30,50 @@ class Steady:
         self._process.kill()
         self._process.wait()
 
+    def ask(self, line=""):
+        print(line, file=self._process.stdin, flush=True)
+        return self._process.stdout.readline()
+
+    def end(self):
+        """Its exit status, after it was told to stop."""
+        self._process.stdin.close()
+        return self._process.wait(60)
+
+
+class Attempts(WellBehaved):
+    """A client that goes on after failures."""
+
+    def __init__(self, socket):
+        super().__init__(ATTEMPTS, socket)
+
+    def attempt(self, size=64, nodes=1):
+        """What came of a chain of products: computed, wrong, failed, no memory, no backend."""
+        return self.ask(f"{size} {nodes}").strip()
+
+
+class Steady(WellBehaved):
+    """A client that computes all the time; `rounds()` says how much, and fails when any of it was wrong."""
+
+    def __init__(self, socket):
+        super().__init__(STEADY, socket)
+
     def rounds(self):
-        print(file=self._process.stdin, flush=True)
-        done, wrong = map(int, self._process.stdout.readline().split())
+        done, wrong = map(int, self.ask().split())
         assert wrong == 0, f"{wrong} of {done} results are wrong"
         return done
 
     def has_failed(self):
         """Whether its computations fail by now; then it is on its way out, and is asked no more."""
         try:
-            print(file=self._process.stdin, flush=True)
+            return self.ask() == ""
         except BrokenPipeError:
             return True
-        return self._process.stdout.readline() == ""
 
     def rate_while(self, action):
         """Rounds per second while `action()` runs."""
         before, started = self.rounds(), time.monotonic()
         action()
         return (self.rounds() - before) / (time.monotonic() - started)
-
-    def end(self):
-        """Its exit status, after it was told to stop."""
-        self._process.stdin.close()
-        return self._process.wait(60)
 
 
 def run(socket, kind, chance):

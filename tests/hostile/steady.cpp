@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,14 @@
 namespace {
 
 constexpr int64_t kSize = 256;
+
+template <auto kFree>
+struct Deleter {
+    template <typename T>
+    void operator()(T* object) const {
+        kFree(object);
+    }
+};
 
 // Whole numbers, so that the result is exact in any order of additions.
 std::vector<float> numbers(int64_t count, int factor) {
@@ -43,15 +52,20 @@ struct Counts {
 };
 
 void compute(ggml_backend_dev_t device, Counts& counts) {
-    ggml_backend_t const backend = ggml_backend_dev_init(device, nullptr);
-    ggml_context* const context =
-        ggml_init({.mem_size = size_t{1} << 20, .mem_buffer = nullptr, .no_alloc = true});
+    const std::unique_ptr<ggml_backend, Deleter<ggml_backend_free>> owned_backend(
+        ggml_backend_dev_init(device, nullptr));
+    const std::unique_ptr<ggml_context, Deleter<ggml_free>> owned_context(
+        ggml_init({.mem_size = size_t{1} << 20, .mem_buffer = nullptr, .no_alloc = true}));
+    ggml_backend_t const backend = owned_backend.get();
+    ggml_context* const context = owned_context.get();
     ggml_tensor* const weights = ggml_new_tensor_2d(context, GGML_TYPE_F32, kSize, kSize);
     ggml_tensor* const input = ggml_new_tensor_1d(context, GGML_TYPE_F32, kSize);
     ggml_tensor* const output = ggml_mul_mat(context, weights, input);
     ggml_cgraph* const graph = ggml_new_graph(context);
     ggml_build_forward_expand(graph, output);
-    if (backend == nullptr || ggml_backend_alloc_ctx_tensors(context, backend) == nullptr) {
+    const std::unique_ptr<ggml_backend_buffer, Deleter<ggml_backend_buffer_free>> buffer(
+        backend == nullptr ? nullptr : ggml_backend_alloc_ctx_tensors(context, backend));
+    if (!buffer) {
         counts.failed = true;
         return;
     }

@@ -1,6 +1,8 @@
 """Things die in the midst of computing; everything else lives on, and the next run works."""
 import os
+import random
 import signal
+import time
 
 import pytest
 
@@ -10,6 +12,8 @@ from workload import (assert_computes_like_native, seconds_until_end, start_long
 # The waiting call returns within 2 s; then llama.cpp frees its memory and ends, under emulation.
 LOST_SECONDS = 2
 ENDING_SECONDS = 2
+# VIRTGPU_KILLS=20 is what SECURITY.md tells of.
+KILLS = int(os.environ.get("VIRTGPU_KILLS", "2"))
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +33,21 @@ def test_a_guest_process_is_killed_while_it_computes(host, guest):
 
 
 def test_the_worker_dies(host, guest):
-    job = start_long_generation(guest)
-    [worker] = host.workers()
-    os.kill(worker, signal.SIGKILL)
-    seconds, finished = seconds_until_end(job, timeout=30)
-    assert 0 < finished.status < 128, f"an error, not a crash: {finished}"
-    assert seconds < LOST_SECONDS + ENDING_SECONDS
+    chance = random.Random(11)
+    longest = 0
+    for _ in range(KILLS):
+        job = start_long_generation(guest)
+        time.sleep(chance.random())
+        [worker] = host.workers()
+        os.kill(worker, signal.SIGKILL)
+        seconds, finished = seconds_until_end(job, timeout=30)
+        longest = max(longest, seconds)
+        assert 0 < finished.status < 128, f"an error, not a crash: {finished}"
+        assert host.is_alive()
+        assert worker not in host.workers()
+    print(f"{KILLS} times; the program had ended after {longest:.2f} s at the latest")
+    assert longest < LOST_SECONDS + ENDING_SECONDS
     assert_computes_like_native(guest)
-    assert worker not in host.workers()
 
 
 def test_the_guest_reboots_while_it_computes(host, guest):

@@ -52,6 +52,15 @@ class Programs:
         start = [str(loader), "--library-path", str(self.libraries)] if loader.exists() else []
         return [*start, str(self.folder / name), *map(str, arguments)]
 
+    def script(self, name, folder):
+        """The same as a script, for programs that start themselves again by their own name, as -merge does."""
+        loader = self.libraries / "ld-linux-x86-64.so.2"
+        start = f"{loader} --argv0 \"$0\" --library-path {self.libraries} " if loader.exists() else ""
+        script = pathlib.Path(folder) / f"run-{name}"
+        script.write_text(f"#!/bin/sh\nexec {start}{self.folder / name} \"$@\"\n", encoding="utf-8")
+        script.chmod(0o755)
+        return script
+
     def environment(self, **more):
         return {**os.environ, "GGML_VIRTGPU_BACKEND_DIR": str(self.libraries / "ggml/backends0"),
                 "VIRTGPU_FUZZ_RUNNER": " ".join(self.command("operation_runner")),

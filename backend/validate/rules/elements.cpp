@@ -74,18 +74,22 @@ bool copies_whole_blocks(const Node& node) {
 // ACC and SET: the second source, with the parameters' strides and offset, in the result.
 bool lands_inside(const Node& node) {
     const int64_t offset = node.param(3);
-    int64_t end = static_cast<int64_t>(node.type_size(kA));
-    const int64_t strides[] = {end, node.param(0), node.param(1), node.param(2)};
-    if (offset < 0 || node.empty(kB))
-        return offset >= 0;
+    const auto element = static_cast<int64_t>(node.type_size(kA));
+    const int64_t strides[] = {element, node.param(0), node.param(1), node.param(2)};
+    // ggml asserts it of sources without elements as well.
+    int64_t end = node.empty(kB) ? 0 : element;
     for (size_t i = 0; i < 4; ++i) {
-        if (strides[i] < 0)
-            return false;
-        if (__builtin_add_overflow(end, product({node.ne(kB, i) - 1, strides[i]}), &end))
+        const int64_t steps = std::max<int64_t>(node.ne(kB, i) - 1, 0);
+        if (strides[i] < 0 || __builtin_add_overflow(end, product({steps, strides[i]}), &end))
             return false;
     }
     const auto room = static_cast<int64_t>(std::min(node[kResult].extent, node[kA].extent));
-    return offset <= room && end <= room - offset;
+    return offset >= 0 && offset <= room && end <= room - offset;
+}
+
+// The kernel looks at each, also at those that get no channel.
+bool has_sane_groups(const Node& node) {
+    return node.param(0) >= 1 && node.param(0) <= node.elements(kA);
 }
 
 bool is_concatenation(const Node& node) {

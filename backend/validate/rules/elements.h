@@ -14,6 +14,7 @@ bool is_convertible(const Node& node);
 bool copies_whole_blocks(const Node& node);
 bool lands_inside(const Node& node);
 bool is_concatenation(const Node& node);
+bool has_sane_groups(const Node& node);
 bool has_one_element_per_row(const Node& node);
 bool names_rows_of_added(const Node& node);
 bool holds_named_rows(const Node& node);

@@ -33,6 +33,13 @@ constexpr Rule same_type(Operand x, Operand y) {
             },
             "{0} and {1} differ in type", x, y};
 }
+// For kernels that write halves of whatever they read, and floats of floats alone.
+constexpr Rule not_more_precise(Operand x, Operand y) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.type_size(rule.x) <= node.type_size(rule.y);
+            },
+            "{0} is of a larger type than {1}", x, y};
+}
 // Also when x is not there.
 constexpr Rule same_layout(Operand x, Operand y) {
     return {[](const Node& node, const Rule& rule) {
@@ -115,9 +122,9 @@ constexpr Rule flat(Operand x, int64_t dimensions) {
             0,
             dimensions};
 }
-constexpr Rule at_least_elements(Operand x, int64_t count) {
-    return {[](const Node& node, const Rule& rule) { return node.ne(rule.x, 0) >= rule.low; },
-            "{0} is too short",
+constexpr Rule length(Operand x, int64_t count) {
+    return {[](const Node& node, const Rule& rule) { return node.ne(rule.x, 0) == rule.low; },
+            "{0} is too short or too long",
             x,
             Operand::kResult,
             0,

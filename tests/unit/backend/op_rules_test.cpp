@@ -219,7 +219,7 @@ TEST_F(OpRulesTest, ParametersOutOfRangeAreRefused) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<Case> cases = {
         {GGML_OP_CONCAT, 0, {-1, 4, INT32_MIN}},
-        {GGML_OP_GROUP_NORM, 0, {0, -1}},
+        {GGML_OP_GROUP_NORM, 0, {0, -1, 1 << 30}},
         {GGML_OP_RMS_NORM, 0, {std::bit_cast<int32_t>(-1.0F), std::bit_cast<int32_t>(nan)}},
         {GGML_OP_ARGSORT, 0, {-1, 2}},
         {GGML_OP_TRI, 0, {-1, 4}},
@@ -308,6 +308,23 @@ TEST_F(OpRulesTest, SourcesWithGapsAreRefused) {
         }
 }
 
+// Found by fuzzing: ggml asserts how many there are.
+TEST_F(OpRulesTest, ParametersOfOptimizersHaveTheirNumber) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_OPT_STEP_ADAMW && node->op != GGML_OP_OPT_STEP_SGD)
+            continue;
+        auto tensors = describe(node);
+        const size_t parameters = node->op == GGML_OP_OPT_STEP_ADAMW ? 4 : 2;
+        protocol::Tensor& source = tensors[last(tensors).source[parameters] - 1].tensor;
+        for (const int64_t change : {-1, 1}) {
+            source.ne[0] += change;
+            lay_out(source);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+            source.ne[0] -= change;
+        }
+    }
+}
+
 // Found by fuzzing: the kernel clears as many bytes as a result without overlaps has.
 TEST_F(OpRulesTest, ResultsThatOverlapThemselvesAreRefused) {
     for (const ggml_tensor* const node : nodes_) {
@@ -328,13 +345,44 @@ TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
             source.type = GGML_TYPE_F16;
             lay_out(source);
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
-        } else if (node->op == GGML_OP_SET) {
+        } else if (node->op == GGML_OP_SET || node->op == GGML_OP_SCALE) {
             for (protocol::GraphTensor& tensor : tensors) {
                 tensor.tensor.type = GGML_TYPE_F16;
                 lay_out(tensor.tensor);
             }
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+        } else if (node->op == GGML_OP_IM2COL && node->type == GGML_TYPE_F32) {
+            protocol::Tensor& image = tensors[last(tensors).source[1] - 1].tensor;
+            image.type = GGML_TYPE_F16;
+            lay_out(image);
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
         }
+    }
+}
+
+// Found by fuzzing: ggml asserts it also where there is nothing to write.
+TEST_F(OpRulesTest, NothingIsSetInsideTheResultToo) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_SET && node->op != GGML_OP_ACC)
+            continue;
+        auto tensors = describe(node);
+        protocol::Tensor& source = tensors[last(tensors).source[1] - 1].tensor;
+        source.ne[3] = 0;
+        lay_out(source);
+        EXPECT_EQ(outcome(tensors), "valid") << ggml_op_desc(node);
+        last(tensors).tensor.op_params[3] = 1 << 30;
+        EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+}
+
+// Found by fuzzing: ggml asserts the order of strides of dimensions of one as well.
+TEST_F(OpRulesTest, AttentionIntoAPermutedResultIsRefused) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_FLASH_ATTN_EXT || node->ne[3] != 1)
+            continue;
+        auto tensors = describe(node);
+        last(tensors).tensor.nb[3] = 0;
+        EXPECT_NE(outcome(tensors), "valid");
     }
 }
 

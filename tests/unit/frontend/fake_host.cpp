@@ -42,7 +42,10 @@ class FakeRegion : public frontend::SharedRegion {
 
 class FakeTransport : public frontend::Transport {
  public:
-    explicit FakeTransport(FakeHost& host) : host_(host) {}
+    explicit FakeTransport(FakeHost& host) : host_(host) { ++host_.connections_; }
+    ~FakeTransport() override { --host_.connections_; }
+    FakeTransport(const FakeTransport&) = delete;
+    FakeTransport& operator=(const FakeTransport&) = delete;
 
     std::string name() const override { return "fake"; }
     std::string advice() const override { return "restart the test"; }

@@ -45,6 +45,7 @@ class FakeHost {
     std::unique_ptr<frontend::Transport> make_transport();
     std::shared_ptr<wire::Region> region(uint32_t number);
     int commands() const { return commands_; }
+    int connections() const { return connections_; }
     // The last request of a ring that is done.
     uint64_t completed(uint32_t ring) const { return completed_.at(ring); }
     // `after` of the last request.
@@ -82,6 +83,7 @@ class FakeHost {
     std::map<uint32_t, std::jthread> rings_;
     std::array<std::atomic<uint64_t>, protocol::kMaxRings> completed_{};
     std::atomic<int> commands_ = 0;
+    std::atomic<int> connections_ = 0;
     std::atomic<uint64_t> last_after_ = 0;
     std::atomic<uint64_t> aborted_until_ = 0;
 };

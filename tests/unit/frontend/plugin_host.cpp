@@ -112,7 +112,7 @@ RingAnswer PluginHost::hello(const protocol::HelloRequest& request) const {
     device.name = "CPU";
     device.description = "Some CPU";
     device.type = protocol::DeviceType::kCpu;
-    device.buffer_type = {"CPU", 64, kDeviceBytes};
+    device.buffer_type = {"CPU", settings_.alignment, kDeviceBytes};
     device.shares_memory = settings_.shares_memory;
     device.copies_weights = settings_.copies_weights;
     device.features = settings_.features;

@@ -24,6 +24,7 @@ struct HostSettings {
     bool shares_memory = false;
     bool copies_weights = false;
     bool reorders_graphs = false;
+    uint64_t alignment = 64;
     std::vector<protocol::Feature> features{};
 };
 

@@ -104,6 +104,14 @@ TEST_F(RingTest, AGuestThatReadsNoRepliesIsAtFault) {
     EXPECT_EQ(host_.reply(3, Status::kOk, payload).error().fault(), Fault::kPeer);
 }
 
+// Found by fuzzing, by a sanitizer: they have no address.
+TEST_F(RingTest, PayloadsOfNoBytesAreNotCopied) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}));
+    EXPECT_EQ(host_.next().value()->payload.size(), 0U);
+    ASSERT_TRUE(host_.reply(1, Status::kOk, {}));
+    EXPECT_EQ(guest_.receive().value()->payload.size(), 0U);
+}
+
 TEST_F(RingTest, TheHostIsToldWhoWaits) {
     ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
     ASSERT_TRUE(host_.next().value());

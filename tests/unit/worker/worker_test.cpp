@@ -301,9 +301,9 @@ TEST_F(WorkerTest, ManyContextsLeaveNothingBehind) {
         }
         return now;
     };
-    const WorkerProcess::Resources fresh = worker.resources();
     use(1);
-    const WorkerProcess::Resources idle = once_idle(fresh);
+    ASSERT_TRUE(log_has(worker, "context closed: context=1 ")) << worker.log();
+    const WorkerProcess::Resources idle = worker.resources();
     uint32_t context = 2;
     while (context <= 50)
         use(context++);
@@ -313,7 +313,7 @@ TEST_F(WorkerTest, ManyContextsLeaveNothingBehind) {
     const WorkerProcess::Resources after = once_idle(idle);
     EXPECT_LE(after.files, before.files);
     EXPECT_LE(after.threads, before.threads);
-    EXPECT_LT(after.private_kib, before.private_kib + 2048) << "before: " << before.private_kib;
+    EXPECT_LT(after.private_kib, before.private_kib + 1024) << "before: " << before.private_kib;
 }
 
 TEST_F(WorkerTest, DrainFinishesTheRingsAndEnds) {
