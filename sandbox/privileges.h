@@ -1,6 +1,8 @@
 // The rights that come with a user.
 #pragma once
 
+#include <cstdint>
+
 #include "wire/result.h"
 
 namespace virtgpu::sandbox {

@@ -380,6 +380,16 @@ TEST_F(LegacyDeviceTest, PagesOutsideTheGuestsMemoryAreRefused) {
               ResponseType::kErrorInvalidParameter);
 }
 
+TEST_F(LegacyDeviceTest, ACountOfPagesThatIsNoneOrLongerThanTheListIsRefused) {
+    ASSERT_EQ(create_resource(10), ResponseType::kOkNoData);
+    const auto attach = [&](uint32_t count) {
+        return answer(with(header(CommandType::kAttachBacking), 10U, count, kGuestBase, 4096U, 0U));
+    };
+    for (const uint32_t count : {0U, 2U, 0x10000001U, ~0U})
+        EXPECT_NE(attach(count), ResponseType::kOkNoData) << count;
+    EXPECT_EQ(attach(1), ResponseType::kOkNoData);
+}
+
 // A worker may still write to pages that the guest would give to somebody else.
 TEST_F(LegacyDeviceTest, AResourceIsGoneWhenNobodyUsesItsPages) {
     ASSERT_EQ(create_context(1, 0), ResponseType::kOkNoData);

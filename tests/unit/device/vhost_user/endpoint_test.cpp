@@ -285,6 +285,17 @@ TEST_F(EndpointTest, TheVmmMayLeaveFeaturesOutAndAddResettingOfRings) {
     EXPECT_FALSE(vmm_->is_closed());
 }
 
+TEST_F(EndpointTest, ADisplaySocketThatIsNotThereClosesTheConnection) {
+    vmm_->send(RequestType::kGpuSetSocket, {});
+    EXPECT_TRUE(closed_);
+}
+
+TEST_F(EndpointTest, MemoryThatCannotBeMappedClosesTheConnection) {
+    const auto pipe = stream_pair();
+    vmm_->send(RequestType::kSetMemoryTable, memory(1), {pipe[0].number()});
+    EXPECT_TRUE(closed_);
+}
+
 TEST_F(EndpointTest, RequestsThatWereNotOfferedCloseTheConnection) {
     vmm_->send(static_cast<RequestType>(6), bytes_of(uint64_t{0}));
     EXPECT_TRUE(closed_);

@@ -50,6 +50,19 @@ TEST(Request, VringDescriptorsMayBeMissing) {
     EXPECT_FALSE(decode(RequestType::kSetVringCall, bytes_of(uint64_t{1}), 2));
 }
 
+// A VMM that breaks the protocol must not cost us descriptors.
+TEST(Request, OtherNumbersOfDescriptorsAreRefusedAndClosed) {
+    const auto before = test::open_descriptors();
+    for (const int files : {0, 2}) {
+        EXPECT_FALSE(decode(RequestType::kSetBackendChannel, {}, files)) << files;
+        EXPECT_FALSE(decode(RequestType::kGpuSetSocket, {}, files)) << files;
+        EXPECT_FALSE(decode(RequestType::kSetVringKick, bytes_of(uint64_t{0}), files)) << files;
+    }
+    EXPECT_FALSE(decode(RequestType::kSetMemoryTable, bytes_of(0U, 0U), 1));
+    EXPECT_TRUE(decode(RequestType::kGetFeatures, {}, 1)) << "what nobody asked for is dropped";
+    EXPECT_EQ(test::open_descriptors(), before);
+}
+
 TEST(Request, ConfigurationSizesAreChecked) {
     EXPECT_TRUE(decode(RequestType::kGetConfig,
                        test::joined(bytes_of(0U, 16U, 0U), std::vector<std::byte>(16))));
