@@ -36,8 +36,11 @@ class CachedGraph {
     // Null when it cannot be run: an edit was wrong, or the device does not support it.
     ggml_cgraph* built() const { return built_; }
     GraphWeights& weights() { return weights_; }
-    // Fault::kRefused when data of the graph names what is not there. The buffers must be held.
-    Result<void> check_indices() const { return indices_.check(); }
+    // Fault::kRefused when data of the graph names what is not there, or `ends` says so. The
+    // buffers must be held.
+    Result<void> check_indices(const std::function<bool()>& ends) const {
+        return indices_.check(ends);
+    }
 
     // The buffers that the graph needs, while it runs. Fault::kPeer when one was freed.
     Result<std::vector<std::shared_ptr<const void>>> hold_buffers() const;

@@ -1,6 +1,7 @@
 #include "backend/executor.h"
 
 #include <exception>
+#include <optional>
 #include <system_error>
 
 #include "wire/relax.h"
@@ -73,11 +74,28 @@ void Executor::serve() {
     }
 }
 
+namespace {
+
+// Gives the right to poll back, also when serving throws.
+class Turn {
+ public:
+    explicit Turn(std::atomic<bool>& taken) : taken_(taken) {}
+    ~Turn() { taken_ = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+ private:
+    std::atomic<bool>& taken_;
+};
+
+}  // namespace
+
 // True when there is something to serve. What the guest writes on ring 0 meanwhile will be needed
 // before that: the inputs of the next graph.
 bool Executor::poll() {
     if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
         return false;
+    std::optional<Turn> turn(*polling_.taken);
     const StopAsked stop = [this] { return stop_.load(); };
     const auto ring0 = session_->ring(0);
     auto end = Clock::now() + polling_.longest;
@@ -89,7 +107,7 @@ bool Executor::poll() {
         if (!found && ring0 && ring0 != server_ && ring0->tend(stop))
             end = Clock::now() + polling_.longest;
     }
-    *polling_.taken = false;
+    turn.reset();
     // Nobody else may be awake to say that it is done.
     if (!found && ring0 && ring0 != server_)
         ring0->serve_all(stop);

@@ -10,7 +10,7 @@ namespace {
 
 bool is_node_that_writes(const validate::ValidTensor& tensor) {
     return tensor.kind != validate::OpKind::kNone && tensor.kind != validate::OpKind::kView &&
-           tensor.place && tensor.extent != 0;
+           tensor.place;  // an edit may give it elements
 }
 
 // A whole tensor of its own, one element behind the other.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "backend/printable.h"
 #include "backend/sys/processors.h"
 #include "ggml_private/plugin_abi_version.h"
 
@@ -20,7 +21,9 @@ std::string_view without_newline(std::string_view text) {
 
 // ggml reports what it loads and every allocation at its info level, which is our debug.
 void log_from_ggml(ggml_log_level level, const char* text, void* log) {
-    const std::string_view message = without_newline(text);
+    // Backends name a guest's tensors.
+    constexpr size_t kLongest = 1024;
+    const std::string message = printable(without_newline(text), kLongest);
     if (message.empty())
         return;
     auto& target = *static_cast<wire::Log*>(log);

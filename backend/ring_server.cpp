@@ -171,7 +171,7 @@ bool RingServer::more_comes(const StopAsked& stop) const {
     wire::Relaxation relaxation;
     while (!ring_.has_requests()) {
         if (ring_.is_wanted(completed_ + 1) || progress_->is_awaited() || stop() == Stop::kNow ||
-            std::chrono::steady_clock::now() >= end)
+            session_->failed() || std::chrono::steady_clock::now() >= end)
             return false;
         relaxation.relax();
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace virtgpu::backend {
 
@@ -114,13 +115,15 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
         return {};
     // Until the backend is done, or until finish() where it goes on in the background.
     Held held = TRY(graph.hold_buffers());
+    const Watchdog::Timed timed(session_.watchdog(), session_.context());
+    const AbortAsked ends = [&] { return abort() || timed.expired(); };
     // What a device does in the background may still write the indices.
     if (!asynchronous_)
-        TRY(graph.check_indices());
+        TRY(graph.check_indices(ends));
     bring_up_to_date(graph, held);
     start(held);
-    const Watchdog::Timed timed(session_.watchdog(), session_.context());
-    const ggml_status status = compute(graph.built(), [&] { return abort() || timed.expired(); });
+    const ggml_status status = compute(graph.built(), ends);
+    unfinished_graphs_ += asynchronous_ ? 1 : 0;
     if (status == GGML_STATUS_ABORTED && timed.expired())
         return wire::fail(Fault::kRefused, "a graph took longer than the {} s that it may take",
                           session_.limits().graph_time.count() / 1000);
@@ -170,7 +173,9 @@ void Stream::start(const Held& held) {
 void Stream::finish() {
     if (!unfinished_)
         return;
-    const Watchdog::Timed timed(session_.watchdog(), session_.context());
+    // Also where only transfers are waited for.
+    const Watchdog::Timed timed(session_.watchdog(), session_.context(),
+                                std::max(1U, std::exchange(unfinished_graphs_, 0)));
     ggml_backend_synchronize(backend_);
     unfinished_ = false;
     held_.clear();

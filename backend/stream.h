@@ -39,6 +39,7 @@ class Stream {
 
     // For backends that compute on the CPU; no more than the stream was opened with.
     void set_threads(uint32_t threads);
+    ggml_backend_dev_t device() const { return ggml_backend_get_device(backend_); }
     bool reorders_graphs() const { return backend::reorders_graphs(backend_); }
     Result<protocol::OptimizeGraphReply> better_order(const protocol::Graph& graph) const {
         return backend::better_order(backend_, session_, graph);
@@ -74,6 +75,7 @@ class Stream {
     bool asynchronous_;
     bool knows_uids_;
     bool unfinished_ = false;
+    uint32_t unfinished_graphs_ = 0;
     // What the background uses.
     Held held_;
 };

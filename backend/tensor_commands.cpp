@@ -39,9 +39,12 @@ void Commands::finish() {
 }
 
 Stream* Commands::carrier_of(const Buffer& buffer) {
-    if (stream_)
-        return stream_.get();
     ggml_backend_dev_t const device = ggml_backend_buft_get_device(buffer.type());
+    if (stream_ && stream_->device() == device)
+        return stream_.get();
+    // Backends assert that transfers name buffers of theirs. This one comes after what is queued.
+    if (stream_)
+        stream_->finish();
     if (device == nullptr || ggml_backend_buffer_is_host(buffer.get()))
         return nullptr;
     const auto known = carriers_.find(device);

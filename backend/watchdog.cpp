@@ -43,20 +43,21 @@ void Watchdog::watch() {
 
 // With the lock: hung() ends the process.
 bool Watchdog::look(Clock::time_point now) {
-    for (const Timed* const graph : running_) {
-        if (now - graph->start_ < limit_ + grace_)
+    for (const Timed* const graphs : running_) {
+        if (now - graphs->start_ < graphs->limit_ + grace_)
             continue;
-        hung_(graph->context_);
+        hung_(graphs->context_);
         return true;
     }
     return false;
 }
 
-Watchdog::Timed::Timed(Watchdog* watchdog, uint32_t context)
+Watchdog::Timed::Timed(Watchdog* watchdog, uint32_t context, uint32_t graphs)
     : watchdog_(watchdog != nullptr && watchdog->limit_.count() > 0 ? watchdog : nullptr),
       context_(context) {
     if (watchdog_ == nullptr)
         return;
+    limit_ = watchdog_->limit_ * graphs;
     start_ = Clock::now();
     const std::lock_guard lock(watchdog_->mutex_);
     place_ = watchdog_->running_.insert(watchdog_->running_.end(), this);
@@ -73,7 +74,7 @@ Watchdog::Timed::~Timed() {
 }
 
 bool Watchdog::Timed::expired() const {
-    return watchdog_ != nullptr && Clock::now() - start_ >= watchdog_->limit_;
+    return watchdog_ != nullptr && Clock::now() - start_ >= limit_;
 }
 
 }  // namespace virtgpu::backend

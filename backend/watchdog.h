@@ -26,11 +26,11 @@ class Watchdog {
 
     std::chrono::milliseconds limit() const { return limit_; }
 
-    // A graph that runs, from the constructor to the destructor. The watchdog must outlive it; null
-    // watches nothing.
+    // Graphs that run, from the constructor to the destructor; each may take the limit. The
+    // watchdog must outlive it; null watches nothing.
     class Timed {
      public:
-        Timed(Watchdog* watchdog, uint32_t context);
+        Timed(Watchdog* watchdog, uint32_t context, uint32_t graphs = 1);
         ~Timed();
         Timed(const Timed&) = delete;
         Timed& operator=(const Timed&) = delete;
@@ -41,6 +41,7 @@ class Watchdog {
         friend class Watchdog;
         Watchdog* watchdog_;
         uint32_t context_;
+        Clock::duration limit_{};
         Clock::time_point start_;
         std::list<const Timed*>::iterator place_;
     };

@@ -59,9 +59,11 @@ Result<protocol::Handle> PaddedResults::room(uint64_t bytes) {
     if (bytes <= largest_)
         return rooms_.back();
     // Twice as large as the last, so that all together are not much more than the largest.
-    const uint64_t size = std::max(bytes, 2 * largest_);
-    auto buffer = TRY(Buffer::allocate(device_, size, session_.memory()));
-    rooms_.push_back(TRY(session_.buffers().add(std::move(buffer))));
+    uint64_t size = std::max(bytes, 2 * largest_);
+    auto buffer = Buffer::allocate(device_, size, session_.memory());
+    if (!buffer && size > bytes)
+        buffer = Buffer::allocate(device_, size = bytes, session_.memory());
+    rooms_.push_back(TRY(session_.buffers().add(TRY(std::move(buffer)))));
     largest_ = size;
     return rooms_.back();
 }

@@ -32,12 +32,20 @@ Node node_of(const Vocabulary& vocabulary, const ValidGraph& graph,
     return {vocabulary, tensor.tensor, sources};
 }
 
-// Whether a node of the graph writes it, itself or as what it views.
-bool is_written(const ValidGraph& graph, const ValidGraphTensor& tensor) {
-    const auto computes = [](const ValidGraphTensor& candidate) {
-        return is_computed(candidate) && candidate.tensor.kind != OpKind::kView;
-    };
-    return computes(tensor) || (tensor.view_source && computes(graph.tensors[*tensor.view_source]));
+// Where a tensor's bytes are: in itself, or in what it views, which views nothing itself.
+uint32_t home_of(const ValidGraph& graph, uint32_t position) {
+    return graph.tensors[position].view_source.value_or(position);
+}
+
+// Which tensors the graph's nodes write, also leaves, through what views them.
+std::vector<bool> written_by(const ValidGraph& graph) {
+    std::vector<bool> written(graph.tensors.size());
+    for (const uint32_t position : graph.nodes) {
+        const ValidGraphTensor& node = graph.tensors[position];
+        if (is_computed(node) && node.tensor.kind != OpKind::kView)
+            written[home_of(graph, position)] = true;
+    }
+    return written;
 }
 
 class GraphValidator {
@@ -196,6 +204,7 @@ Result<ValidGraph> check_placed_tensor(const TensorValidator& validator,
 }
 
 std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGraph& graph) {
+    const std::vector<bool> written = written_by(graph);
     std::map<uint32_t, int64_t> bounds;
     for (const uint32_t position : graph.nodes) {
         const ValidGraphTensor& tensor = graph.tensors[position];
@@ -204,10 +213,12 @@ std::vector<IndexUse> find_indices(const Vocabulary& vocabulary, const ValidGrap
             continue;
         const auto indices =
             indices_of(vocabulary.rules(tensor.tensor.op), node_of(vocabulary, graph, tensor));
-        if (!indices || is_written(graph, graph.tensors[*tensor.sources[indices->source]]))
+        if (!indices)
             continue;
-        const auto [found, added] =
-            bounds.emplace(*tensor.sources[indices->source], indices->bound);
+        const uint32_t source = *tensor.sources[indices->source];
+        if (written[home_of(graph, source)])
+            continue;
+        const auto [found, added] = bounds.emplace(source, indices->bound);
         found->second = std::min(found->second, indices->bound);
     }
     std::vector<IndexUse> uses;

@@ -82,5 +82,46 @@ TEST_F(IndexCheckTest, IndicesThatTheGraphComputesAreNotLookedAt) {
     });
 }
 
+// As llama.cpp's graphs do not, but a program may: the indices are copied over a tensor that the
+// graph reads.
+ggml_tensor* rows_by_copied_indices(ggml_context* context) {
+    ggml_tensor* const table = ggml_new_tensor_2d(context, GGML_TYPE_F32, 8, 4);
+    ggml_tensor* const indices = ggml_new_tensor_1d(context, GGML_TYPE_I32, 4);
+    ggml_tensor* const copied =
+        ggml_cpy(context, ggml_new_tensor_1d(context, GGML_TYPE_I32, 4), indices);
+    return ggml_get_rows(context, ggml_add(context, table, ggml_get_rows(context, table, copied)),
+                         indices);
+}
+
+TEST_F(IndexCheckTest, IndicesThatTheGraphWritesOverALeafAreNotLookedAt) {
+    const auto computed = compute_with(rows_by_copied_indices, 1, 99);
+    EXPECT_TRUE(computed) << computed.error().message();
+}
+
+class LimitedIndexCheckTest : public IndexCheckTest {
+ protected:
+    LimitedIndexCheckTest() { limits_.graph_time = std::chrono::milliseconds(300); }
+};
+
+// Strides of 0 let a few bytes be looked at for minutes.
+TEST_F(LimitedIndexCheckTest, ALookIsPartOfTheTimeThatAGraphMayTake) {
+    const NativeGraph native([](ggml_context* context) {
+        return ggml_add_id(context, ggml_new_tensor_3d(context, GGML_TYPE_F32, 8, 64, 1),
+                           ggml_new_tensor_2d(context, GGML_TYPE_F32, 8, 4),
+                           ggml_new_tensor_2d(context, GGML_TYPE_I32, 64, 1));
+    });
+    const protocol::Handle buffer = alloc(native.size());
+    write(buffer, {native.bytes(), native.size()});
+    protocol::Graph graph = native.describe(buffer);
+    protocol::Tensor& indices =
+        graph.tensors[graph.tensors[graph.nodes.back()].source[2] - 1].tensor;
+    indices.ne[2] = 1 << 30;
+    indices.nb = {4, 0, 0, 0};
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_FALSE(compute(graph));
+    EXPECT_NE(stream.last_message.find("took too long"), std::string::npos) << stream.last_message;
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(10));
+}
+
 }  // namespace
 }  // namespace virtgpu::backend

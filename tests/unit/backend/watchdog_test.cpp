@@ -49,6 +49,20 @@ TEST(Watchdog, LooksAgainAfterItHasSlept) {
     EXPECT_TRUE(happens(hung, 3));
 }
 
+// A GPU's are waited for together.
+TEST(Watchdog, EachOfSeveralGraphsMayTakeTheLimit) {
+    std::atomic<uint32_t> hung{0};
+    Watchdog watchdog(std::chrono::seconds(20), milliseconds(1),
+                      [&](uint32_t context) { hung = context; });
+    const Watchdog::Timed graphs(&watchdog, 7, 1000);
+    Watchdog impatient(milliseconds(1), milliseconds(1), [&](uint32_t context) { hung = context; });
+    const Watchdog::Timed long_ones(&impatient, 8, 1U << 30);
+    std::this_thread::sleep_for(milliseconds(50));
+    EXPECT_FALSE(graphs.expired());
+    EXPECT_FALSE(long_ones.expired());
+    EXPECT_EQ(hung.load(), 0U);
+}
+
 TEST(Watchdog, WithoutALimitNothingIsWatched) {
     Watchdog watchdog(milliseconds(0), milliseconds(1), [](uint32_t) { FAIL(); });
     const Watchdog::Timed graph(&watchdog, 3);
