@@ -7,7 +7,7 @@
 
 namespace virtgpu::doctor {
 
-// Looks at one thing. Changes nothing, and never takes longer than some seconds.
+// Looks at one thing. Changes nothing, and ends within a minute or two (child.h).
 class Check {
  public:
     virtual ~Check() = default;

@@ -26,7 +26,9 @@ class ApirClient {
 
     // From create() to load_library(), and asks in between what level the host speaks.
     static wire::Result<std::unique_ptr<ApirClient>> start(Transport& transport, wire::Log& log);
-    // Whether it is level 2; known after start().
+    // Between handshake() and load_library(): upstream's hosts go wrong when they are asked later.
+    wire::Result<void> find_out_level();
+    // Known after find_out_level() or start().
     bool speaks_level2() const { return speaks_level2_; }
 
     wire::Result<protocol::ApirHandshakeReply> handshake(
@@ -52,7 +54,6 @@ class ApirClient {
     wire::Result<std::optional<uint32_t>> await(const ReplyPage& page,
                                                 std::chrono::milliseconds timeout,
                                                 const std::function<bool()>& stop);
-    wire::Result<void> find_out_level();
     // Sends a command and waits for its reply's code. Only with the lock held.
     wire::Result<uint32_t> ask(const wire::Writer& command, std::chrono::milliseconds timeout,
                                std::string_view what);

@@ -77,7 +77,7 @@ std::string load_error(const std::string& file) {
         wire::print(stderr, "{}\n", ::dlerror());
         return 1;
     });
-    return tried && tried->status != 0 ? messages_in("ggml-virtgpu: " + tried->errors) : "";
+    return tried && tried->status != 0 ? wire::join(lines_of(tried->errors), "\n") : "";
 }
 
 Finding about_missing_plugin(const std::string& ggml, const std::string& folder,

@@ -19,20 +19,28 @@ using wire::Result;
 constexpr const char* kSubject = "host";
 constexpr int kPings = 21;
 
-Result<Findings> talk(frontend::Transport& transport) {
-    const auto client = TRY(ApirClient::create(transport));
-    const auto version = TRY(client->handshake());
-    Findings findings{ok(kSubject, wire::format("{}: answers, and speaks APIR {}.{}",
-                                                transport.name(), version.major, version.minor))};
+Result<Finding> time_of_a_ping(ApirClient& client) {
     std::vector<std::chrono::nanoseconds> times;
     for (int i = 0; i < kPings; ++i) {
         const auto start = std::chrono::steady_clock::now();
-        TRY(client->ping([] { return false; }));
+        TRY(client.ping([] { return false; }));
         times.push_back(std::chrono::steady_clock::now() - start);
     }
     std::nth_element(times.begin(), times.begin() + kPings / 2, times.end());
-    findings.push_back(ok("round trip", wire::format("{} µs to the device process, asleep",
-                                                     times[kPings / 2].count() / 1000)));
+    return ok("round trip", wire::format("{} µs to the device process, asleep",
+                                         times[kPings / 2].count() / 1000));
+}
+
+Result<Findings> talk(frontend::Transport& transport) {
+    const auto client = TRY(ApirClient::create(transport));
+    const auto version = TRY(client->handshake());
+    TRY(client->find_out_level());
+    Findings findings{ok(kSubject, wire::format("{}: answers, and speaks APIR {}.{}, level {}",
+                                                transport.name(), version.major, version.minor,
+                                                client->speaks_level2() ? "2" : "1 alone"))};
+    // Pings are of level 2.
+    if (client->speaks_level2())
+        findings.push_back(TRY(time_of_a_ping(*client)));
     TRY(client->load_library());
     findings.push_back(
         ok(kSubject, wire::format("{}: its compute worker starts", transport.name())));

@@ -49,8 +49,8 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     props->caps.async = capabilities.async;
     props->caps.host_buffer = capabilities.host_memory;
     props->caps.events = capabilities.events;
-    // No host pointers: llama.cpp would hand over the pages of its model file.
-    // Without it llama.cpp reads the whole model file into memory, also for other devices.
+    // buffer_from_host_ptr stays false: llama.cpp would hand over the pages of its model file.
+    // Without mmap_support it reads the whole file into memory, also for other devices.
     props->caps.mmap_support = true;
 }
 
@@ -67,7 +67,8 @@ ggml_backend_buffer_type_t get_host_buffer_type(ggml_backend_dev_t device) {
 }
 
 bool supports_op(ggml_backend_dev_t device, const ggml_tensor* node) {
-    return at_boundary(log_of(device), false, [&] { return object(device)->supports_op(*node); });
+    // Without memory to ask: "no" for a node whose data is here makes ggml's scheduler abort.
+    return at_boundary(log_of(device), true, [&] { return object(device)->supports_op(*node); });
 }
 
 bool supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {

@@ -58,6 +58,12 @@ def test_the_plugin_finds_out_that_the_host_speaks_level_1_alone(container):
     assert any("level 1" in line for line in messages(finished)), finished.errors
 
 
+def test_the_doctor_finds_nothing_wrong_with_level_1(container):
+    finished = container.run(places.guest_doctor())
+    assert finished.status == 0, finished.output
+    assert "level 1 alone" in finished.output and "its compute worker starts" in finished.output
+
+
 def test_the_text_equals_native(host, container):
     before = len(host.closed_contexts())
     assert_text_equals_native(REQUEST, lambda: container.generate(REQUEST, "--device", generation.DEVICE))

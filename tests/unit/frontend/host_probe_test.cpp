@@ -61,7 +61,7 @@ TEST(HostProbe, GivesAVenusUpAfterTheProbeTime) {
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().fault(), wire::Fault::kRefused);
     EXPECT_GE(waited, kProbeTime);
-    EXPECT_LT(waited, 2 * kProbeTime);
+    EXPECT_LT(waited, kProbeTime + std::chrono::seconds(10)) << "not for ever";
     EXPECT_EQ(transport.submitted, 1) << "asked once";
 }
 
