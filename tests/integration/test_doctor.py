@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_start(log_folder, tmp_path):
     worker.chmod(0o755)
     with HostProgram(log_folder, serve="--listen", arguments=["--worker", worker]) as host:
         _, findings = guest_doctor(Container(host.socket))
-    assert_names(findings, "the host could not load its backend library (code 4)", "look into the log")
+    assert_names(findings, "the host could not start its compute worker (code 4)", "look into the log")
 
 
 def test_a_host_that_says_nothing(log_folder):

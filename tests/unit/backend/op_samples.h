@@ -132,6 +132,7 @@ inline std::vector<Sample> element_samples() {
         [](const Maker& m) { return ggml_geglu_split(m, m.f16(8, 6), m.f16(8, 6)); },
         [](const Maker& m) { return ggml_swiglu_oai(m, m.f32(8, 6), m.f32(8, 6), 1, 2); },
         [](const Maker& m) { return ggml_scale_bias(m, m.f32(8, 6), 2, 1); },
+        [](const Maker& m) { return ggml_scale(m, m.make(GGML_TYPE_BF16, 8, 6), 2); },
         [](const Maker& m) { return ggml_clamp(m, m.f32(8, 6, 2), 0, 1); },
         [](const Maker& m) { return ggml_leaky_relu(m, m.f32(8, 6), 0.1F, false); },
         [](const Maker& m) { return ggml_silu_back(m, m.f32(8, 6), m.f32(8, 6)); },
