@@ -277,6 +277,10 @@ inline std::vector<Sample> product_samples() {
 inline std::vector<Sample> window_samples() {
     return {
         [](const Maker& m) {
+            return ggml_im2col(m, m.make(GGML_TYPE_BF16, 3, 4, 5), m.f32(8, 4), 1, 0, 0, 0, 1, 0,
+                               false, GGML_TYPE_F32);
+        },
+        [](const Maker& m) {
             return ggml_im2col(m, m.f16(3, 3, 2, 4), m.f32(9, 8, 2, 3), 2, 1, 1, 0, 1, 2, true,
                                GGML_TYPE_F16);
         },
