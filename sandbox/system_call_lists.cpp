@@ -69,15 +69,8 @@ constexpr std::array<std::string_view, 5> kEveryProcessWithConditions{"fcntl", "
 constexpr std::array<std::string_view, 5> kDevice{"fstatfs", "signalfd4", "socketpair",
                                                   "timerfd_create", "timerfd_settime"};
 
-constexpr std::array<std::string_view, 9> kThreads{"clone",
-                                                   "getcpu",
-                                                   "mlock",
-                                                   "munlock",
-                                                   "prctl",
-                                                   "sched_getparam",
-                                                   "sched_getscheduler",
-                                                   "sched_setaffinity",
-                                                   "sched_setscheduler"};
+constexpr std::array<std::string_view, 7> kThreads{
+    "clone", "getcpu", "mlock", "munlock", "prctl", "sched_getparam", "sched_getscheduler"};
 
 constexpr std::array<std::string_view, 3> kConnections{"recvfrom", "sendto", "shutdown"};
 
@@ -162,6 +155,9 @@ std::vector<std::string_view> allowed_calls(Profile profile) {
 std::vector<RefusedCall> refused_calls(Profile profile) {
     // The C library falls back to clone(), whose flags a filter can see.
     std::vector<RefusedCall> calls{{"clone3", ENOSYS}};
+    // Threads have wishes; but these calls reach all processes of the user.
+    for (const std::string_view name : {"sched_setaffinity", "sched_setscheduler"})
+        calls.push_back({name, EPERM});
     if (profile == Profile::kGraphics)
         return calls;
     for (const std::string_view name : kFileCalls)
