@@ -34,6 +34,16 @@ Conditions not_executable(unsigned position) {
     return {argument(position, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)};
 }
 
+// Memory that is not the process's alone is not counted by limit_memory().
+std::vector<Conditions> neither_executable_nor_shared() {
+    constexpr unsigned kFlags = 3;
+    Conditions of_a_file = not_executable(2);
+    of_a_file.push_back(argument(kFlags, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
+    Conditions its_own = not_executable(2);
+    its_own.push_back(argument(kFlags, SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE));
+    return {of_a_file, its_own};
+}
+
 // None that makes the kernel send a signal (F_SETOWN, F_SETSIG, O_ASYNC): to whom is the caller's
 // choice, and any process of the user would do.
 std::vector<Conditions> commands_of_fcntl(Profile profile) {
@@ -52,8 +62,12 @@ std::vector<Conditions> commands_of_fcntl(Profile profile) {
 // Each of these alternatives makes the call a listed one. None: whatever its arguments are.
 std::vector<Conditions> conditions_of(std::string_view name, Profile profile) {
     const bool makes_code = profile == Profile::kGraphics;
-    if (name == "mmap" || name == "mprotect")
-        return makes_code ? std::vector<Conditions>{} : std::vector<Conditions>{not_executable(2)};
+    if (makes_code && (name == "mmap" || name == "mprotect"))
+        return {};
+    if (name == "mprotect" || (name == "mmap" && profile == Profile::kDevice))
+        return {not_executable(2)};
+    if (name == "mmap")
+        return neither_executable_nor_shared();
     if (name == "prlimit64")  // its own limits
         return {{argument(0, SCMP_CMP_EQ, 0)}};
     if (name == "tgkill")  // abort()

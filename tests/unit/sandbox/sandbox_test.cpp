@@ -283,6 +283,32 @@ TEST(WorkerSandbox, ChangesNoOtherProcess) {
     }
 }
 
+// Which RLIMIT_DATA does not count.
+TEST(WorkerSandbox, MakesNoSharedMemory) {
+    const int file = ::memfd_create("region", MFD_CLOEXEC);
+    const auto make = [] { return error_of(::memfd_create("more", MFD_CLOEXEC)); };
+    const auto lengthen = [&] { return error_of(::ftruncate(file, 4096)); };
+    const auto fill = [&] { return error_of(::fallocate(file, 0, 0, 4096)); };
+    const auto map = [](int flags, int of) {
+        return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, flags, of, 0) == MAP_FAILED ? errno
+                                                                                         : 0;
+    };
+    const auto map_new = [&] { return map(MAP_SHARED | MAP_ANONYMOUS, -1); };
+    const auto map_validated = [&] { return map(MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1); };
+    for (const Profile profile : {Profile::kProcessor, Profile::kRemote}) {
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, make)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, lengthen)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, fill)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, map_new)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, map_validated)));
+        EXPECT_EQ(in_a_worker(profile, {}, [&] { return map(MAP_SHARED, file); }), 0);
+        EXPECT_EQ(in_a_worker(profile, {}, [&] { return map(MAP_PRIVATE | MAP_ANONYMOUS, -1); }),
+                  0);
+    }
+    EXPECT_EQ(in_a_worker(Profile::kGraphics, {}, make), 0);
+    ::close(file);
+}
+
 TEST(WorkerSandbox, MemoryIsLimited) {
     EXPECT_EQ(
         in_a_process([] {
