@@ -20,7 +20,8 @@ Result<EventFile> EventFile::create() {
 
 Result<EventFile> EventFile::adopt(wire::FileDescriptor file) {
     const int flags = ::fcntl(file.number(), F_GETFL);
-    if (flags < 0 || ::fcntl(file.number(), F_SETFL, flags | O_NONBLOCK) != 0)
+    // The sandbox ends a process that asks for signals, and a file may come with that wish.
+    if (flags < 0 || ::fcntl(file.number(), F_SETFL, (flags & ~O_ASYNC) | O_NONBLOCK) != 0)
         return wire::system_failure(errno, "preparing an eventfd");
     return EventFile(std::move(file));
 }

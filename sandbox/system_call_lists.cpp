@@ -8,7 +8,7 @@ namespace virtgpu::sandbox {
 namespace {
 
 // Memory, locks, time, and descriptors that are open already.
-constexpr std::array<std::string_view, 53> kEveryProcess{
+constexpr std::array<std::string_view, 50> kEveryProcess{
     "brk",
     "clock_getres",
     "clock_gettime",
@@ -22,9 +22,7 @@ constexpr std::array<std::string_view, 53> kEveryProcess{
     "eventfd2",
     "exit",
     "exit_group",
-    "fallocate",
     "fstat",
-    "ftruncate",
     "futex",
     "get_robust_list",
     "getpid",
@@ -36,7 +34,6 @@ constexpr std::array<std::string_view, 53> kEveryProcess{
     "lseek",
     "madvise",
     "membarrier",
-    "memfd_create",
     "mremap",
     "munmap",
     "nanosleep",
@@ -69,15 +66,11 @@ constexpr std::array<std::string_view, 5> kEveryProcessWithConditions{"fcntl", "
 constexpr std::array<std::string_view, 5> kDevice{"fstatfs", "signalfd4", "socketpair",
                                                   "timerfd_create", "timerfd_settime"};
 
-constexpr std::array<std::string_view, 9> kThreads{"clone",
-                                                   "getcpu",
-                                                   "mlock",
-                                                   "munlock",
-                                                   "prctl",
-                                                   "sched_getparam",
-                                                   "sched_getscheduler",
-                                                   "sched_setaffinity",
-                                                   "sched_setscheduler"};
+// Makes memory that no limit of a process counts.
+constexpr std::array<std::string_view, 3> kSharedMemory{"fallocate", "ftruncate", "memfd_create"};
+
+constexpr std::array<std::string_view, 7> kThreads{
+    "clone", "getcpu", "mlock", "munlock", "prctl", "sched_getparam", "sched_getscheduler"};
 
 constexpr std::array<std::string_view, 3> kConnections{"recvfrom", "sendto", "shutdown"};
 
@@ -149,19 +142,25 @@ std::vector<std::string_view> allowed_calls(Profile profile) {
     append(calls, kEveryProcessWithConditions);
     if (profile == Profile::kDevice) {
         append(calls, kDevice);
+        append(calls, kSharedMemory);
         return calls;
     }
     append(calls, kThreads);
     if (profile != Profile::kProcessor)
         append(calls, kConnections);
-    if (profile == Profile::kGraphics)
+    if (profile == Profile::kGraphics) {
         append(calls, kDrivers);
+        append(calls, kSharedMemory);
+    }
     return calls;
 }
 
 std::vector<RefusedCall> refused_calls(Profile profile) {
     // The C library falls back to clone(), whose flags a filter can see.
     std::vector<RefusedCall> calls{{"clone3", ENOSYS}};
+    // Threads have wishes; but these calls reach all processes of the user.
+    for (const std::string_view name : {"sched_setaffinity", "sched_setscheduler"})
+        calls.push_back({name, EPERM});
     if (profile == Profile::kGraphics)
         return calls;
     for (const std::string_view name : kFileCalls)

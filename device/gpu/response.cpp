@@ -38,7 +38,6 @@ std::vector<std::byte> encode_response(const Header& header, const Response& res
 }
 
 std::vector<std::byte> encode_no_displays() {
-    constexpr size_t kDisplayBytes = 24;  // rectangle, enabled, flags
     return std::vector<std::byte>(kMaxScanouts * kDisplayBytes);
 }
 

@@ -10,6 +10,10 @@
 
 namespace virtgpu::gpu {
 
+inline constexpr size_t kDisplayBytes = 24;  // rectangle, enabled, flags
+// The answer to GET_DISPLAY_INFO is the longest.
+inline constexpr size_t kMaxResponseBytes = Header::kSize + kMaxScanouts * kDisplayBytes;
+
 struct Response {
     ResponseType type = ResponseType::kOkNoData;
     std::vector<std::byte> payload{};

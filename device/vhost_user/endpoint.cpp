@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "device/gpu/response.h"
 #include "device/limits.h"
 #include "device/vhost_user/protocol.h"
 #include "wire/writer.h"
@@ -306,9 +307,9 @@ void Endpoint::take_control(const virtio::Chain& chain) {
         log_.warning("a control command cannot be read: {}", bytes.error().message());
         return control_.answer(chain, {});
     }
-    device_.execute(*bytes, [this, chain](const std::vector<std::byte>& response) {
-        control_.answer(chain, response);
-    });
+    device_.execute(
+        *bytes, [this, space = virtio::answer_space(chain, gpu::kMaxResponseBytes)](
+                    const std::vector<std::byte>& response) { control_.answer(space, response); });
 }
 
 // There is no display, hence no cursor.

@@ -1,5 +1,6 @@
 #include "device/vhost_user/vring.h"
 
+#include <chrono>
 #include <utility>
 
 namespace virtgpu::vhost_user {
@@ -10,9 +11,9 @@ using wire::Fault;
 
 namespace {
 
-// Requests taken at once; then others get a turn, so that a guest cannot keep us from its VMM and
-// worker.
-constexpr int kRequestsAtOnce = 256;
+// Then others get a turn, so that a guest cannot keep us from its VMM and worker. Not a number of
+// requests: one may be an indirect table of 65,536 descriptors and megabytes of pages.
+constexpr std::chrono::milliseconds kTurn{5};
 
 constexpr bool has(uint64_t features, unsigned bit) {
     return (features >> bit & 1) != 0;
@@ -103,7 +104,8 @@ void Vring::kicked() {
 }
 
 Result<void> Vring::serve() {
-    for (int count = 0; count < kRequestsAtOnce; ++count) {
+    const auto end = std::chrono::steady_clock::now() + kTurn;
+    while (std::chrono::steady_clock::now() < end) {
         if (!queue_)  // what was taken before broke it
             return {};
         const auto chain = TRY(queue_->take());

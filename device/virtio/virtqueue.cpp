@@ -167,6 +167,20 @@ Result<Notify> Virtqueue::wants_notification(uint16_t index) const {
     return (flags & kNoInterrupt) == 0 ? Notify::kYes : Notify::kNo;
 }
 
+Chain answer_space(const Chain& chain, size_t limit) {
+    Chain space;
+    space.head = chain.head;
+    uint64_t room = 0;
+    for (const Segment& segment : chain.writable) {
+        if (room >= limit)
+            break;
+        room += segment.size;
+        if (segment.size != 0)
+            space.writable.push_back(segment);
+    }
+    return space;
+}
+
 Result<std::vector<std::byte>> read_chain(const GuestMemory& memory, const Chain& chain,
                                           size_t limit) {
     std::vector<std::byte> bytes;

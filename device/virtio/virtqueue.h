@@ -82,6 +82,11 @@ class Virtqueue {
     std::optional<uint16_t> used_index_;  // read once: nobody else writes it
 };
 
+// What giving an answer of at most `limit` bytes needs of a chain. A chain may have as many
+// segments as an indirect table counts, and many chains the same table: whoever keeps a chain keeps
+// this.
+Chain answer_space(const Chain& chain, size_t limit);
+
 // The first bytes of what a chain holds, at most `limit`.
 Result<std::vector<std::byte>> read_chain(const GuestMemory& memory, const Chain& chain,
                                           size_t limit);

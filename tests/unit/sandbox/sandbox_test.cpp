@@ -3,9 +3,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,6 +182,131 @@ TEST(WorkerSandbox, ADriverReachesItsFilesAndNoOthers) {
     EXPECT_EQ(in_a_worker(Profile::kGraphics, rules, run_a_program), EPERM);
     EXPECT_EQ(in_a_worker(Profile::kGraphics, rules, make_a_socket), EPERM);
     std::filesystem::remove_all(folder);
+}
+
+// A socket can send signals to its owner.
+class SignalsTest : public testing::Test {
+ protected:
+    SignalsTest() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_), 0); }
+    ~SignalsTest() override {
+        ::close(ends_[0]);
+        ::close(ends_[1]);
+    }
+
+    int control_files(Profile profile, unsigned long command, unsigned long value) const {
+        return in_a_worker(profile, {}, [&] {
+            return error_of(static_cast<int>(::syscall(SYS_fcntl, ends_[0], command, value)));
+        });
+    }
+    int control_device(unsigned long request) const {
+        return in_a_worker(Profile::kGraphics, {}, [&] {
+            int value = ::getppid();
+            return error_of(static_cast<int>(::syscall(SYS_ioctl, ends_[0], request, &value)));
+        });
+    }
+
+    int ends_[2] = {-1, -1};
+};
+
+constexpr unsigned long kHighBits = 0x7'0000'0000;  // that the kernel does not look at
+
+TEST_F(SignalsTest, NoFileIsMadeToSendThem) {
+    const auto victim = static_cast<unsigned long>(::getpid());
+    f_owner_ex owner{F_OWNER_PID, ::getpid()};
+    const auto owner_address = reinterpret_cast<unsigned long>(&owner);
+    const std::pair<unsigned long, unsigned long> forbidden[] = {
+        {F_SETOWN, victim},           {F_SETOWN | kHighBits, victim},
+        {F_SETOWN_EX, owner_address}, {F_SETSIG, SIGKILL},
+        {F_SETFL, O_ASYNC},
+    };
+    for (const auto& [command, value] : forbidden) {
+        EXPECT_EQ(control_files(Profile::kGraphics, command, value), EPERM) << command;
+        for (const Profile profile : {Profile::kProcessor, Profile::kRemote})
+            EXPECT_TRUE(ended_or_refused(control_files(profile, command, value))) << command;
+    }
+}
+
+TEST_F(SignalsTest, NoSocketOrTerminalIsMadeToSendThem) {
+    constexpr unsigned long kSetOwner = 0x8901;  // FIOSETOWN
+    constexpr unsigned long kSetGroup = 0x8902;  // SIOCSPGRP
+    for (const unsigned long request :
+         {kSetOwner, kSetOwner | kHighBits, kSetGroup, 0UL + FIOASYNC, 0UL + TIOCSTI})
+        EXPECT_EQ(control_device(request), EPERM) << request;
+}
+
+TEST_F(SignalsTest, WhatDriversAskOfFilesIsLeftToThem) {
+    EXPECT_EQ(control_files(Profile::kGraphics, F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(control_files(Profile::kGraphics, F_DUPFD, 0), 0);
+    EXPECT_EQ(control_files(Profile::kGraphics, F_SETFD, FD_CLOEXEC), 0);
+    constexpr unsigned long kRequests[] = {
+        0xc0406400,  // DRM_IOCTL_VERSION
+        0xc00846d6,  // NVIDIA's, of type 'F'
+        0x30000001,  // UVM_INITIALIZE
+        0x4b01,      // of AMD's type 'K'
+    };
+    // The socket itself does not know them.
+    for (const unsigned long request : kRequests)
+        EXPECT_EQ(control_device(request), ENOTTY) << request;
+}
+
+TEST(WorkerSandbox, ADriverLocksItsFiles) {
+    const auto lock = [](int command) {
+        const int file = ::memfd_create("lock", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        struct flock whole {};
+        whole.l_type = F_WRLCK;
+        return error_of(::fcntl(file, command, &whole));
+    };
+    for (const int command : {F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW})
+        EXPECT_EQ(in_a_worker(Profile::kGraphics, {}, [&] { return lock(command); }), 0);
+}
+
+TEST(WorkerSandbox, ChangesNoOtherProcess) {
+    const auto limit_of = [](pid_t process) {
+        rlimit limit{};
+        return error_of(::prlimit(process, RLIMIT_NOFILE, nullptr, &limit));
+    };
+    EXPECT_EQ(in_a_worker(Profile::kGraphics, {}, [&] { return limit_of(0); }), 0);
+    EXPECT_EQ(in_a_worker(Profile::kGraphics, {}, [&] { return limit_of(::getppid()); }), EPERM);
+    const auto bind_parent = [] {
+        cpu_set_t processors;
+        if (::sched_getaffinity(0, sizeof processors, &processors) != 0)
+            return kNotConfined;
+        return error_of(::sched_setaffinity(::getppid(), sizeof processors, &processors));
+    };
+    const auto schedule_parent = [] {
+        const sched_param none{};
+        return error_of(::sched_setscheduler(::getppid(), SCHED_OTHER, &none));
+    };
+    for (const Profile profile : {Profile::kProcessor, Profile::kRemote, Profile::kGraphics}) {
+        EXPECT_EQ(in_a_worker(profile, {}, bind_parent), EPERM);
+        EXPECT_EQ(in_a_worker(profile, {}, schedule_parent), EPERM);
+    }
+}
+
+// Which RLIMIT_DATA does not count.
+TEST(WorkerSandbox, MakesNoSharedMemory) {
+    const int file = ::memfd_create("region", MFD_CLOEXEC);
+    const auto make = [] { return error_of(::memfd_create("more", MFD_CLOEXEC)); };
+    const auto lengthen = [&] { return error_of(::ftruncate(file, 4096)); };
+    const auto fill = [&] { return error_of(::fallocate(file, 0, 0, 4096)); };
+    const auto map = [](int flags, int of) {
+        return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, flags, of, 0) == MAP_FAILED ? errno
+                                                                                         : 0;
+    };
+    const auto map_new = [&] { return map(MAP_SHARED | MAP_ANONYMOUS, -1); };
+    const auto map_validated = [&] { return map(MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1); };
+    for (const Profile profile : {Profile::kProcessor, Profile::kRemote}) {
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, make)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, lengthen)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, fill)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, map_new)));
+        EXPECT_TRUE(ended_or_refused(in_a_worker(profile, {}, map_validated)));
+        EXPECT_EQ(in_a_worker(profile, {}, [&] { return map(MAP_SHARED, file); }), 0);
+        EXPECT_EQ(in_a_worker(profile, {}, [&] { return map(MAP_PRIVATE | MAP_ANONYMOUS, -1); }),
+                  0);
+    }
+    EXPECT_EQ(in_a_worker(Profile::kGraphics, {}, make), 0);
+    ::close(file);
 }
 
 TEST(WorkerSandbox, MemoryIsLimited) {

@@ -98,6 +98,7 @@ class DeviceTest : public testing::Test {
 TEST_F(DeviceTest, HasNoDisplays) {
     EXPECT_EQ(answer(header(CommandType::kGetDisplayInfo)), ResponseType::kOkDisplayInfo);
     EXPECT_EQ(responses_[0].size(), 24U + 16 * 24);
+    EXPECT_EQ(responses_[0].size(), kMaxResponseBytes);
 }
 
 TEST_F(DeviceTest, OffersOneCapset) {

@@ -1,6 +1,7 @@
 #include "device/vhost_user/endpoint.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "tests/unit/device/level1.h"
 #include "tests/unit/device/vhost_user/fake_vmm.h"
@@ -243,6 +244,33 @@ TEST_F(EndpointTest, ABrokenQueueStopsUntilTheReset) {
     driver_.restart();
     start_ring(0);
     EXPECT_EQ(create_context(1), kOk);
+}
+
+// Each would be a megabyte, with tables that cost the guest one.
+TEST_F(EndpointTest, RequestsThatWaitKeepLittleOfTheirChains) {
+    start();
+    ASSERT_EQ(create_context(1), kOk);
+    ASSERT_EQ(create_blob(5), kOk);
+    constexpr uint16_t kEntries = 30000;
+    constexpr uint64_t kTable = kGuestBase + 0x40000;
+    const auto map = map_blob(5, 0);
+    guest_.write_bytes(kCommand, map);
+    driver_.describe(kTable, 0, kCommand, static_cast<uint32_t>(map.size()), Driver::kNext, 1);
+    for (uint16_t i = 1; i < kEntries; ++i)
+        driver_.describe(kTable, i, kResponse, 1,
+                         Driver::kWrite | (i + 1 < kEntries ? Driver::kNext : 0),
+                         static_cast<uint16_t>(i + 1));
+    driver_.describe(0, kTable, 16 * kEntries, Driver::kIndirect);
+    const uint16_t answered = driver_.used_index();
+    const auto before = ::mallinfo2().uordblks;
+    driver_.offer(0);
+    kick_.signal();
+    settle(*loop_);
+    EXPECT_EQ(driver_.used_index(), answered);  // it waits for the VMM
+    EXPECT_LT(::mallinfo2().uordblks, before + 16 * kEntries / 4);
+    map_window();
+    EXPECT_EQ(driver_.used_index(), static_cast<uint16_t>(answered + 1));
+    EXPECT_EQ(driver_.used_length(answered % driver_.size()), 32U);
 }
 
 TEST_F(EndpointTest, UnreadableCommandsAreGivenBack) {

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "tests/unit/device/virtio/guest_file.h"
 
 namespace virtgpu::vhost_user {
@@ -43,8 +46,11 @@ class VringTest : public testing::Test {
     Driver driver_{guest_, kSize, kGuestBase};
     device::EventFile kick_ = *device::EventFile::create();
     std::vector<virtio::Chain> taken_;
-    Vring vring_{0, memory_, *loop_, log_,
-                 [this](const virtio::Chain& chain) { taken_.push_back(chain); }};
+    Vring vring_{0, memory_, *loop_, log_, [this](const virtio::Chain& chain) {
+                     taken_.push_back(chain);
+                     std::this_thread::sleep_for(work_);
+                 }};
+    std::chrono::milliseconds work_{0};
 };
 
 TEST_F(VringTest, ARequestThatComesTwiceBreaksTheQueue) {
@@ -66,6 +72,17 @@ TEST_F(VringTest, AnAnsweredRequestMayComeAgain) {
         taken_.clear();
     }
     EXPECT_TRUE(vring_.running());
+}
+
+TEST_F(VringTest, RequestsThatTakeLongDoNotKeepOthersWaiting) {
+    work_ = std::chrono::milliseconds(20);
+    for (uint16_t head = 0; head < 3; ++head)
+        driver_.offer(head);
+    kick_.signal();
+    for (size_t turn = 1; turn <= 3; ++turn) {
+        ASSERT_TRUE(loop_->run_once(std::chrono::milliseconds(100)));
+        EXPECT_EQ(taken_.size(), turn);
+    }
 }
 
 TEST_F(VringTest, AResetForgetsWhatWasTaken) {

@@ -109,6 +109,23 @@ TEST_F(VirtqueueTest, IndirectTablesMayBeLong) {
     EXPECT_EQ(read_chain(memory_, **chain, 100)->size(), 100U);
 }
 
+TEST_F(VirtqueueTest, LittleIsKeptForAnAnswer) {
+    Chain chain;
+    chain.head = 5;
+    chain.readable.assign(60000, {kData, 4});
+    chain.writable = {{kData, 0}, {kData + 8, 16}, {kData + 64, 0}, {kData + 96, 16}};
+    chain.writable.insert(chain.writable.end(), 60000, {kData, 16});
+    const Chain space = answer_space(chain, 24);
+    EXPECT_EQ(space.head, 5);
+    EXPECT_TRUE(space.readable.empty());
+    ASSERT_EQ(space.writable.size(), 2U);
+    EXPECT_EQ(space.writable[0].address, kData + 8);
+    EXPECT_EQ(space.writable[1].address, kData + 96);
+    EXPECT_EQ(*write_chain(memory_, space, std::vector<std::byte>(24)), 24U);
+    chain.writable.assign(60000, {kData, 0});
+    EXPECT_TRUE(answer_space(chain, 24).writable.empty());
+}
+
 TEST_F(VirtqueueTest, RefusesCircles) {
     driver_.describe(0, kData, 4, Driver::kNext, 1);
     driver_.describe(1, kData, 4, Driver::kNext, 0);
