@@ -152,7 +152,10 @@ wire::Result<std::unique_ptr<LibraryContexts>> load_library(const Options& optio
     if (options.sandbox == "no")
         return LibraryContexts::open(
             options.apir_library, ggml, [] { return wire::Result<void>(); }, log);
-    sandbox::LoadingRules rules = loading_rules(options.host.catalogue, options.host.trace_folder);
+    // What --backend and --rpc say is about our own backends: this may be any GPU's.
+    backend::CatalogueOptions of_library;
+    of_library.library = ggml;
+    sandbox::LoadingRules rules = loading_rules(of_library, {});
     add_library_folder(options.apir_library, rules);
     auto loading = TRY(sandbox::confine_loading(rules));
     const auto state = std::make_shared<sandbox::State>(std::move(loading));
@@ -178,7 +181,8 @@ int run_library(const Options& options, wire::Log& log) {
     if (options.task() == Task::kListDevices)
         return refuse(
             options,
-            "an APIR backend library tells its devices to guests alone: " + options.apir_library,
+            "an APIR backend library tells its devices to guests alone: " + options.apir_library +
+                "; without --apir-library and its variables this host's own are listed",
             log);
     const auto contexts = load_library(options, log);
     if (!contexts)
