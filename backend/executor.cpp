@@ -1,7 +1,6 @@
 #include "backend/executor.h"
 
 #include <exception>
-#include <optional>
 #include <system_error>
 
 #include "wire/relax.h"
@@ -95,19 +94,20 @@ class Turn {
 bool Executor::poll() {
     if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
         return false;
-    std::optional<Turn> turn(*polling_.taken);
     const StopAsked stop = [this] { return stop_.load(); };
     const auto ring0 = session_->ring(0);
-    auto end = Clock::now() + polling_.longest;
-    wire::Relaxation relaxation;
     bool found = false;
-    while (!found && stop_ == Stop::kNever && Clock::now() < end) {
-        relaxation.relax();
-        found = server_->has_requests();
-        if (!found && ring0 && ring0 != server_ && ring0->tend(stop))
-            end = Clock::now() + polling_.longest;
+    {
+        const Turn turn(*polling_.taken);
+        auto end = Clock::now() + polling_.longest;
+        wire::Relaxation relaxation;
+        while (!found && stop_ == Stop::kNever && Clock::now() < end) {
+            relaxation.relax();
+            found = server_->has_requests();
+            if (!found && ring0 && ring0 != server_ && ring0->tend(stop))
+                end = Clock::now() + polling_.longest;
+        }
     }
-    turn.reset();
     // Nobody else may be awake to say that it is done.
     if (!found && ring0 && ring0 != server_)
         ring0->serve_all(stop);

@@ -59,6 +59,22 @@ class DeliveriesTest : public RingFixture {
         host_->state = protocol::ContextState::kLost;
     }
 
+    // Sends two postponed reads of 100 bytes behind one of `requested` bytes.
+    void expect_zeroes_after_a_failure_to_send(size_t requested) {
+        Bytes before(requested);
+        Bytes first(100, std::byte{9});
+        Bytes second(100, std::byte{9});
+        const auto region = shared(4096, 3);
+        lose_host();
+        ASSERT_TRUE(deliveries_->request(part(1), before));
+        postpone(1, first, region);
+        postpone(1, second, region);
+        EXPECT_FALSE(deliveries_->send_postponed());
+        EXPECT_FALSE(deliveries_->finish());
+        EXPECT_THAT(first, testing::Each(std::byte{0}));
+        EXPECT_THAT(second, testing::Each(std::byte{0}));
+    }
+
     std::unique_ptr<Deliveries> deliveries_;
 };
 
@@ -190,34 +206,12 @@ TEST_F(DeliveriesTest, AFailureUpToARequestGivesZeroesForAll) {
 
 // The landing area is full, so sending them waits, and finds out.
 TEST_F(DeliveriesTest, AFailureToSendPostponedBytesGivesZeroesForAll) {
-    Bytes requested(Deliveries::kLandingBytes);
-    Bytes first(100, std::byte{9});
-    Bytes second(100, std::byte{9});
-    const auto region = shared(4096, 3);
-    lose_host();
-    ASSERT_TRUE(deliveries_->request(part(1), requested));
-    postpone(1, first, region);
-    postpone(1, second, region);
-    EXPECT_FALSE(deliveries_->send_postponed());
-    EXPECT_FALSE(deliveries_->finish());
-    EXPECT_THAT(first, testing::Each(std::byte{0}));
-    EXPECT_THAT(second, testing::Each(std::byte{0}));
+    expect_zeroes_after_a_failure_to_send(Deliveries::kLandingBytes);
 }
 
 // The first still has room.
 TEST_F(DeliveriesTest, AFailureAfterTheFirstPostponedBytesWereSentGivesZeroesForAll) {
-    Bytes requested(Deliveries::kLandingBytes - 128);
-    Bytes first(100, std::byte{9});
-    Bytes second(100, std::byte{9});
-    const auto region = shared(4096, 3);
-    lose_host();
-    ASSERT_TRUE(deliveries_->request(part(1), requested));
-    postpone(1, first, region);
-    postpone(1, second, region);
-    EXPECT_FALSE(deliveries_->send_postponed());
-    EXPECT_FALSE(deliveries_->finish());
-    EXPECT_THAT(first, testing::Each(std::byte{0}));
-    EXPECT_THAT(second, testing::Each(std::byte{0}));
+    expect_zeroes_after_a_failure_to_send(Deliveries::kLandingBytes - 128);
 }
 
 // The thread that holds the lock is not in the child.

@@ -8,26 +8,33 @@
 #include <algorithm>
 #include <array>
 
+#include "wire/sys/accounts.h"
 #include "wire/sys/file_descriptor.h"
 
 namespace virtgpu::host {
 namespace {
 
-TEST(Peer, IsWhoTheKernelSaysWithAllGroups) {
+// Of VMMs' sockets, which are streams, and of containers', which keep messages apart.
+class PeerOfSocket : public ::testing::TestWithParam<int> {};
+
+TEST_P(PeerOfSocket, IsWhoTheKernelSaysWithAllGroups) {
     std::array<int, 2> ends{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    ASSERT_EQ(::socketpair(AF_UNIX, GetParam() | SOCK_CLOEXEC, 0, ends.data()), 0);
     const wire::FileDescriptor ours(ends[0]);
     const wire::FileDescriptor theirs(ends[1]);
     const auto peer = peer_of(ours.number());
-    ASSERT_TRUE(peer);
+    ASSERT_TRUE(peer) << peer.error().message();
     EXPECT_EQ(peer->process, ::getpid());
     EXPECT_EQ(peer->user, ::geteuid());
+    EXPECT_NE(peer->describe().find(wire::user_name(::geteuid())), std::string::npos);
     std::vector<gid_t> groups(static_cast<size_t>(::getgroups(0, nullptr)));
     ASSERT_GE(::getgroups(static_cast<int>(groups.size()), groups.data()), 0);
     groups.push_back(::getegid());
     for (const gid_t group : groups)
         EXPECT_NE(std::ranges::find(peer->groups, group), peer->groups.end()) << group;
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, PeerOfSocket, ::testing::Values(SOCK_STREAM, SOCK_SEQPACKET));
 
 TEST(Peer, NobodyIsAtTheOtherEndOfAFile) {
     std::array<int, 2> ends{};
