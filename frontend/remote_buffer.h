@@ -32,7 +32,7 @@ class RemoteBuffer : public Buffer {
     std::shared_ptr<wire::Region> memory() const { return space_.memory(); }
     // The region of that memory, which goes with the buffer.
     std::shared_ptr<SharedRegion> region() const { return space_.region(); }
-    // Fault::kRefused for a tensor whose data is not in the buffer.
+    // Fault::kRefused for a tensor whose data is not in the buffer; no place for one without data.
     wire::Result<TensorPlace> place(const ggml_tensor& tensor) const;
 
     // Lets the host's backend prepare a tensor that was placed here.

@@ -139,8 +139,9 @@ Result<void> GraphValidator::check_view(const ValidGraphTensor& view) const {
     const ValidGraphTensor& source = graph_.tensors[*view.view_source];
     if (source.view_source)
         return wire::fail(Fault::kPeer, "a view of a view: ggml names the viewed tensor itself");
-    if (view.view_offset > source.tensor.extent ||
-        view.tensor.extent > source.tensor.extent - view.view_offset)
+    const bool touches_bytes = view.tensor.extent != 0;
+    if (touches_bytes && (view.view_offset > source.tensor.extent ||
+                          view.tensor.extent > source.tensor.extent - view.view_offset))
         return wire::fail(Fault::kRefused, "a view of bytes {}+{} in a tensor of {}",
                           view.view_offset, view.tensor.extent, source.tensor.extent);
     const auto& place = view.tensor.place;

@@ -94,6 +94,20 @@ TEST_F(GraphTest, ViewsLieInWhatTheyView) {
     EXPECT_EQ(outcome(check({leaf_, view}, {1})), "refused");
 }
 
+// llama.cpp asks for no results of most parts of a prompt: the last layer then has no rows, and its
+// views of experts still begin each at its own offset.
+TEST_F(GraphTest, ViewWithoutElementsMayBeginAnywhere) {
+    auto empty = leaf_;
+    empty.tensor.ne[1] = 0;
+    auto view = view_of_first(64);
+    view.tensor.ne = {8, 0, 1, 1};
+    const auto checked = check({empty, view}, {1});
+    ASSERT_TRUE(checked) << checked.error().message();
+    EXPECT_EQ(checked->tensors[1].view_source, 0U);
+    view.tensor.ne[1] = 1;
+    EXPECT_EQ(outcome(check({empty, view}, {1})), "refused");
+}
+
 TEST_F(GraphTest, ViewsLieWhereTheySay) {
     auto view = view_of_first(32);
     view.tensor.data_offset = 64;
