@@ -187,4 +187,14 @@ void Connection::note_freed(const protocol::Handle& buffer) {
     buffers_freed_.fetch_add(1, std::memory_order_acq_rel);
 }
 
+void Connection::stop_watching(PlaceObserver& observer) {
+    if (!health_.is_copy())
+        place_observers_.remove(observer);
+}
+
+void Connection::note_place(const ggml_tensor& tensor, const TensorPlace& place) {
+    if (!health_.is_copy())
+        place_observers_.tell(tensor, place);
+}
+
 }  // namespace virtgpu::frontend

@@ -9,6 +9,7 @@
 #include "frontend/apir_client.h"
 #include "frontend/device.h"
 #include "frontend/host_memory.h"
+#include "frontend/place_observers.h"
 #include "frontend/ring_channel.h"
 #include "frontend/ring_numbers.h"
 #include "frontend/session_health.h"
@@ -62,6 +63,10 @@ class Connection : public HostConnection {
     // How many buffers were freed. What was known of tensors' places before is uncertain since.
     uint64_t buffers_freed() const { return buffers_freed_.load(std::memory_order_acquire); }
     void note_freed(const protocol::Handle& buffer);
+    // Who is told of tensors that are given places; until it is taken out.
+    void watch_places(PlaceObserver& observer) { place_observers_.add(observer); }
+    void stop_watching(PlaceObserver& observer);
+    void note_place(const ggml_tensor& tensor, const TensorPlace& place);
 
  private:
     Connection(std::unique_ptr<Transport> transport, std::unique_ptr<ApirClient> apir,
@@ -77,6 +82,7 @@ class Connection : public HostConnection {
     wire::Trace* trace_;
     std::unique_ptr<Transport> transport_;
     HostMemory host_memory_;
+    PlaceObservers place_observers_;
     SessionHealth health_;
     ggml_private::GraphInternals graph_internals_;
     Traffic traffic_;

@@ -1,5 +1,7 @@
 #include "frontend/graph_encoder.h"
 
+#include <algorithm>
+
 namespace virtgpu::frontend {
 
 using wire::Result;
@@ -8,13 +10,16 @@ namespace {
 
 static_assert(std::tuple_size_v<decltype(protocol::GraphTensor::source)> == GGML_MAX_SRC);
 
-// The host takes a view only when it lies within what it views and where it says.
+// The host takes a view only when it lies within what it views and where it says. One without bytes
+// lies everywhere: where llama.cpp wants no results of a part of a prompt, the last layer has no
+// rows, and backends still look for what belongs together there.
 bool can_name_view_source(const ggml_tensor& view) {
     const ggml_tensor& source = *view.view_src;
     return source.view_src == nullptr &&
-           ggml_nbytes(&view) + view.view_offs <= ggml_nbytes(&source);
+           (ggml_nbytes(&view) == 0 || ggml_nbytes(&view) + view.view_offs <= ggml_nbytes(&source));
 }
 
+// A view without a place lies anywhere.
 bool lies_in(const protocol::Tensor& view, const protocol::Tensor& source, uint64_t offset) {
     return view.buffer.generation == 0 ||
            (view.buffer == source.buffer && view.data_offset - source.data_offset == offset);
@@ -49,9 +54,37 @@ Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
     return {};
 }
 
+Result<void> GraphEncoder::encode(ggml_cgraph& graph,
+                                  const ggml_private::GraphInternals& internals) {
+    clear();
+    const int count = ggml_graph_n_nodes(&graph);
+    for (int i = 0; i < count; ++i)
+        TRY(add_node(*ggml_graph_node(&graph, i)));
+    count_uses(graph, internals);
+    return {};
+}
+
+void GraphEncoder::set_late_place(size_t position, const TensorPlace& place) {
+    set_place(graph_.tensors[position].tensor, place);
+}
+
+bool GraphEncoder::views_lie_in_sources() const {
+    const auto& tensors = graph_.tensors;
+    return std::all_of(tensors.begin(), tensors.end(), [&](const protocol::GraphTensor& entry) {
+        return entry.view_source == 0 ||
+               lies_in(entry.tensor, tensors[entry.view_source - 1].tensor, entry.view_offset);
+    });
+}
+
 void GraphEncoder::set_total_uses(size_t node, std::optional<int32_t> uses) {
     int32_t& count = graph_.tensors[graph_.nodes[node]].use_count;
     count = uses ? *uses : count + 1;
+}
+
+void GraphEncoder::count_uses(const ggml_cgraph& graph,
+                              const ggml_private::GraphInternals& internals) {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i)
+        set_total_uses(i, internals.uses(graph, *tensors_[graph_.nodes[i]]));
 }
 
 // The position of what a node reads; a leaf if it was not met before.

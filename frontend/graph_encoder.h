@@ -7,6 +7,7 @@
 
 #include "frontend/pointer_map.h"
 #include "frontend/tensor_description.h"
+#include "ggml_private/graph_internals.h"
 
 namespace virtgpu::frontend {
 
@@ -22,15 +23,27 @@ class GraphEncoder {
     void clear();
     // Fails as the placer does; then the graph is of no use.
     wire::Result<void> add_node(const ggml_tensor& node);
+    // All nodes of a graph and how often each is used, instead of what was there.
+    wire::Result<void> encode(ggml_cgraph& graph, const ggml_private::GraphInternals& internals);
+    // The tensor at a position had no place when it was added, and has one now.
+    void set_late_place(size_t position, const TensorPlace& place);
+    // Whether every view has the place that its source says. Only late places can be otherwise.
+    bool views_lie_in_sources() const;
 
     // May be exchanged for another, to keep this one; clear() comes next.
     protocol::Graph& graph() { return graph_; }
     const protocol::Graph& graph() const { return graph_; }
     // The tensor that a position stands for; valid as long as the application's graph is.
     const ggml_tensor* tensor(size_t position) const { return tensors_[position]; }
+    size_t size() const { return tensors_.size(); }
+    // Where the tensor is, or PointerMap::kAbsent; a node that was read before it was added is at
+    // the later of two positions.
+    uint32_t position(const ggml_tensor& tensor) const { return positions_.find(&tensor); }
     // How often nodes of the guest's graph, in this part of it and in others, use the result of the
     // `node`th node. Unknown counts as one more than in this part: the host then keeps the result.
     void set_total_uses(size_t node, std::optional<int32_t> uses);
+    // The same of all nodes, as far as the graph says it.
+    void count_uses(const ggml_cgraph& graph, const ggml_private::GraphInternals& internals);
 
  private:
     wire::Result<uint32_t> reference(const ggml_tensor& tensor);

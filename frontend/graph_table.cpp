@@ -84,6 +84,10 @@ std::optional<GraphTable::Plan> GraphTable::add(protocol::Graph& graph, uint64_t
     return plan;
 }
 
+void GraphTable::set_uid(uint32_t number, uint64_t uid) {
+    entry(number).uid = uid;
+}
+
 const protocol::Graph& GraphTable::graph(uint32_t number) const {
     return entry(number).graph;
 }
@@ -95,6 +99,10 @@ const std::vector<protocol::Handle>& GraphTable::buffers(uint32_t number) const 
 const GraphTable::Entry& GraphTable::entry(uint32_t number) const {
     return *std::find_if(entries_.begin(), entries_.end(),
                          [&](const Entry& entry) { return entry.number == number; });
+}
+
+GraphTable::Entry& GraphTable::entry(uint32_t number) {
+    return const_cast<Entry&>(std::as_const(*this).entry(number));
 }
 
 // The graph that becomes this one with the fewest changes, and these.

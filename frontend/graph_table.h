@@ -37,6 +37,9 @@ class GraphTable {
     // would not take it at all.
     std::optional<Plan> add(protocol::Graph& graph, uint64_t uid, uint64_t buffers_freed);
 
+    // The graph of a number that add() gave last, which had no uid yet.
+    void set_uid(uint32_t number, uint64_t uid);
+
     // Of a number that find() or add() gave last; the buffers are those of its tensors.
     const protocol::Graph& graph(uint32_t number) const;
     const std::vector<protocol::Handle>& buffers(uint32_t number) const;
@@ -52,6 +55,7 @@ class GraphTable {
     };
 
     const Entry& entry(uint32_t number) const;
+    Entry& entry(uint32_t number);
 
     Entry* most_alike(const protocol::Graph& graph, protocol::GraphEdit& edit);
     std::vector<uint32_t> make_room(size_t tensors);

@@ -40,7 +40,11 @@ RingChannel& RemoteBuffer::commands() {
 Result<TensorPlace> RemoteBuffer::place(const ggml_tensor& tensor) const {
     const auto base = reinterpret_cast<uintptr_t>(space_.base());
     const auto data = reinterpret_cast<uintptr_t>(tensor.data);
-    if (data < base || data - base > size_)
+    const bool inside = data >= base && data - base <= size_;
+    // A view without bytes may begin behind everything.
+    if (!inside && ggml_nbytes(&tensor) == 0)
+        return TensorPlace{};
+    if (!inside)
         return wire::fail(Fault::kRefused, "the data of tensor '{}' is not in its buffer",
                           tensor.name);
     return TensorPlace{handle_, data - base, size_};
@@ -51,6 +55,9 @@ Result<protocol::TensorData> RemoteBuffer::data_of(const ggml_tensor& tensor) co
 }
 
 Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
+    const TensorPlace placed = TRY(place(tensor));
+    TRY(update_usage(tensor.buffer->usage));
+    device_.connection().note_place(tensor, placed);
     // Backends prepare what lies behind the data of quantized tensors, where they asked for room.
     if (!ggml_is_quantized(tensor.type) || tensor.view_src != nullptr ||
         device_.alloc_size(tensor) <= ggml_nbytes(&tensor))
@@ -58,7 +65,7 @@ Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
     protocol::InitTensorRequest request;
     request.tensors.resize(1);
     request.tensors[0].tensor = describe_leaf(tensor);
-    set_place(request.tensors[0].tensor, TRY(place(tensor)));
+    set_place(request.tensors[0].tensor, placed);
     return commands().init_tensor(request);
 }
 

@@ -37,10 +37,15 @@ RemoteStream::RemoteStream(Connection& connection, std::shared_ptr<RingChannel> 
       placer_(connection),
       encoder_(&placer_),
       table_({connection.host().max_graphs, connection.host().max_tensors}),
+      forecast_(placer_, connection.graph_internals()),
       reorders_graphs_(reorders_graphs),
-      deliveries_(*ring_) {}
+      deliveries_(*ring_) {
+    if (reorders_graphs_)
+        connection_.watch_places(forecast_);
+}
 
 RemoteStream::~RemoteStream() {
+    quietly([this] { connection_.stop_watching(forecast_); });
     // Not finish(): whoever asked for bytes and did not wait may be gone, and its memory with it.
     // All streams: another may wait for a request of this ring, whose number is given to a new one.
     quietly([this] { static_cast<void>(connection_.finish_streams()); });
@@ -51,24 +56,26 @@ Result<ggml_status> RemoteStream::compute(ggml_cgraph& graph) {
     TRY(connection_.health().check());
     const wire::TraceSpan span(ring_->trace(), "graph_compute", 0, ring_->number(), ring_->sent());
     TRY(deliveries_.send_postponed());
-    const uint64_t freed = connection_.buffers_freed();
-    const uint64_t uid = connection_.graph_internals().uid(graph);
-    auto number = table_.find(uid, freed);
-    if (!number) {
-        TRY(encode_graph(graph));
-        const auto plan = table_.add(encoder_.graph(), uid, freed);
-        if (!plan)
-            return wire::fail(wire::Fault::kRefused, "the host takes no graph of {} tensors",
-                              encoder_.graph().tensors.size());
-        // The table says now that the host has it.
-        if (const auto brought = bring_to_host(*plan); !brought)
-            return connection_.health().lose(brought.error().message());
-        number = plan->number;
-    }
-    const uint64_t sequence = TRY(ring_->run_graph({*number, /*abortable=*/unwanted_ != nullptr}));
-    ring_->uses().note(table_.buffers(*number), sequence);
+    const uint32_t number = TRY(number_of(graph));
+    const uint64_t sequence = TRY(ring_->run_graph({number, /*abortable=*/unwanted_ != nullptr}));
+    ring_->uses().note(table_.buffers(number), sequence);
     connection_.traffic().graphs.fetch_add(1, std::memory_order_relaxed);
     return unwanted_ ? wait_or_abort(sequence) : GGML_STATUS_SUCCESS;
+}
+
+Result<uint32_t> RemoteStream::number_of(ggml_cgraph& graph) {
+    const uint64_t freed = connection_.buffers_freed();
+    const uint64_t uid = connection_.graph_internals().uid(graph);
+    if (const auto known = table_.find(uid, freed))
+        return *known;
+    const bool is_there = forecast_.foretold(graph, freed);
+    forecast_.forget();
+    if (is_there) {
+        table_.set_uid(forecast_number_, uid);
+        return forecast_number_;
+    }
+    TRY(encode_graph(graph));
+    return bring_to_host(encoder_.graph(), uid, freed);
 }
 
 Result<ggml_status> RemoteStream::wait_or_abort(uint64_t sequence) {
@@ -87,13 +94,13 @@ Result<void> RemoteStream::set_threads(uint32_t threads) {
 Result<void> RemoteStream::optimize(ggml_cgraph& graph,
                                     const ggml_backend_graph_optimize_params* parameters) {
     TRY(connection_.health().check());
-    order_encoder_.clear();
-    const int count = ggml_graph_n_nodes(&graph);
-    for (int i = 0; i < count; ++i)
-        TRY(order_encoder_.add_node(*ggml_graph_node(&graph, i)));
-    set_uses(order_encoder_, graph);
-    return orders_.apply(order_encoder_, graph, parameters,
-                         [&](std::span<const std::byte> bytes) { return ask_for_order(bytes); });
+    TRY(order_encoder_.encode(graph, connection_.graph_internals()));
+    TRY(orders_.apply(order_encoder_, graph, parameters,
+                      [&](std::span<const std::byte> bytes) { return ask_for_order(bytes); }));
+    // Where the device has nothing to do, nothing is gained.
+    if (ring_->idle())
+        return {};
+    return forecast_.expect(graph, connection_.buffers_freed());
 }
 
 Result<protocol::OptimizeGraphReply> RemoteStream::ask_for_order(
@@ -117,18 +124,43 @@ Result<void> RemoteStream::encode_graph(ggml_cgraph& graph) {
             continue;
         TRY(encoder_.add_node(node));
     }
-    set_uses(encoder_, graph);
+    encoder_.count_uses(graph, connection_.graph_internals());
     return {};
 }
 
-void RemoteStream::set_uses(GraphEncoder& encoder, const ggml_cgraph& graph) const {
-    const std::vector<uint32_t>& nodes = encoder.graph().nodes;
-    for (size_t i = 0; i < nodes.size(); ++i)
-        encoder.set_total_uses(
-            i, connection_.graph_internals().uses(graph, *encoder.tensor(nodes[i])));
+Result<uint32_t> RemoteStream::bring_to_host(protocol::Graph& graph, uint64_t uid, uint64_t freed) {
+    const size_t tensors = graph.tensors.size();
+    const auto plan = table_.add(graph, uid, freed);
+    if (!plan)
+        return wire::fail(wire::Fault::kRefused, "the host takes no graph of {} tensors", tensors);
+    // The table says now that the host has it.
+    if (const auto brought = carry_out(*plan); !brought)
+        return connection_.health().lose(brought.error().message());
+    return plan->number;
 }
 
-Result<void> RemoteStream::bring_to_host(const GraphTable::Plan& plan) {
+Result<void> RemoteStream::bring_forecast() {
+    const uint64_t freed = connection_.buffers_freed();
+    protocol::Graph* const graph = forecast_.take(freed);
+    if (graph == nullptr)
+        return {};
+    const auto number = bring_to_host(*graph, /*uid=*/0, freed);
+    if (number) {
+        forecast_number_ = *number;
+        return {};
+    }
+    // Whoever has it computed is told.
+    forecast_.forget();
+    return number.error().fault() == wire::Fault::kRefused ? Result<void>()
+                                                           : tl::unexpected(number.error());
+}
+
+Result<void> RemoteStream::finish() {
+    TRY(bring_forecast());
+    return deliveries_.finish();
+}
+
+Result<void> RemoteStream::carry_out(const GraphTable::Plan& plan) {
     for (const uint32_t dropped : plan.to_be_dropped)
         TRY(ring_->drop_graph({dropped}));
     writer_.clear();

@@ -10,6 +10,7 @@
 #include "frontend/connection.h"
 #include "frontend/deliveries.h"
 #include "frontend/graph_encoder.h"
+#include "frontend/graph_forecast.h"
 #include "frontend/graph_orders.h"
 #include "frontend/graph_table.h"
 
@@ -53,7 +54,7 @@ class RemoteStream : public Stream {
     wire::Result<bool> copy_tensor(Stream& reader, const ggml_tensor& from,
                                    const ggml_tensor& to) override;
     // Waits for all that is queued and delivers what was asked for; fails when any of it failed.
-    wire::Result<void> finish() override { return deliveries_.finish(); }
+    wire::Result<void> finish() override;
 
     // A point in the stream: the number of the last request.
     wire::Result<uint64_t> mark() override;
@@ -64,10 +65,13 @@ class RemoteStream : public Stream {
  private:
     bool idle() const { return ring_->idle() && connection_.commands().idle(); }
     wire::Result<ggml_status> wait_or_abort(uint64_t sequence);
+    wire::Result<uint32_t> number_of(ggml_cgraph& graph);
     wire::Result<void> encode_graph(ggml_cgraph& graph);
-    // Of the nodes that the encoder was given.
-    void set_uses(GraphEncoder& encoder, const ggml_cgraph& graph) const;
-    wire::Result<void> bring_to_host(const GraphTable::Plan& plan);
+    // Its number there. Takes the graph over, as the table does.
+    wire::Result<uint32_t> bring_to_host(protocol::Graph& graph, uint64_t uid, uint64_t freed);
+    wire::Result<void> carry_out(const GraphTable::Plan& plan);
+    // The graph that is to be computed next, where it is known.
+    wire::Result<void> bring_forecast();
     template <typename Send>
     wire::Result<void> send_encoded(std::span<const std::byte> bytes, Send send);
     wire::Result<protocol::OptimizeGraphReply> ask_for_order(std::span<const std::byte> encoded);
@@ -80,6 +84,8 @@ class RemoteStream : public Stream {
     GraphTable table_;
     GraphEncoder order_encoder_{nullptr};
     GraphOrders orders_;
+    GraphForecast forecast_;
+    uint32_t forecast_number_ = 0;  // of the graph that was taken from it
     const bool reorders_graphs_;
     wire::Writer writer_;
     // For graphs larger than the staging area; grows and stays.

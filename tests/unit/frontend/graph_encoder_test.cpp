@@ -2,41 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <memory>
-
+#include "tests/unit/frontend/one_buffer.h"
 #include "wire/generated/codec.h"
 
 namespace virtgpu::frontend {
 namespace {
 
-struct ContextDeleter {
-    void operator()(ggml_context* context) const { ggml_free(context); }
-};
-
-// Every tensor that owns data is in one buffer, one after the other.
-class OneBuffer : public TensorPlacer {
- public:
-    wire::Result<TensorPlace> place(const ggml_tensor& tensor) override {
-        if (&tensor == refused)
-            return wire::fail(wire::Fault::kRefused, "elsewhere");
-        if (tensor.view_src != nullptr)
-            return TensorPlace{handle, TRY(place(*tensor.view_src)).offset + tensor.view_offs,
-                               kBufferBytes};
-        const auto [entry, added] = offsets_.try_emplace(&tensor, next_);
-        if (added)
-            next_ += ggml_nbytes(&tensor);
-        return TensorPlace{handle, entry->second, kBufferBytes};
-    }
-
-    static constexpr uint64_t kBufferBytes = 4096;
-    protocol::Handle handle{7, 1};
-    const ggml_tensor* refused = nullptr;
-
- private:
-    std::map<const ggml_tensor*, uint64_t> offsets_;
-    uint64_t next_ = 0;
-};
+using test::ContextDeleter;
+using test::OneBuffer;
 
 class GraphEncoderTest : public testing::Test {
  protected:
@@ -134,6 +107,14 @@ TEST_F(GraphEncoderTest, ViewThatReachesPastItsSourceNamesNone) {
     view->nb[1] = 64;  // the last row now begins behind the cache
     const protocol::Graph graph = encode_nodes({view});
     EXPECT_EQ(graph.tensors[graph.nodes[0]].view_source, 0U);
+}
+
+TEST_F(GraphEncoderTest, EmptyViewNamesItsEmptySourceAtAnyOffset) {
+    ggml_tensor* const experts = tensor("experts", 8, 0);
+    ggml_tensor* const second = ggml_view_2d(context_.get(), experts, 4, 0, 32, 16);
+    const protocol::Graph graph = encode_nodes({second});
+    EXPECT_NE(graph.tensors[graph.nodes[0]].view_source, 0U);
+    EXPECT_EQ(graph.tensors[graph.nodes[0]].view_offset, 16U);
 }
 
 TEST_F(GraphEncoderTest, FieldsArriveUnchanged) {

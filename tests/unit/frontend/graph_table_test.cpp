@@ -38,6 +38,13 @@ TEST_F(GraphTableTest, TheSameGraphIsKnownAgain) {
     EXPECT_EQ(second.number, first.number);
 }
 
+TEST_F(GraphTableTest, AUidMayComeLater) {
+    const uint32_t number = add(graph_of(10)).number;
+    EXPECT_EQ(table_.find(17, 0), std::nullopt);
+    table_.set_uid(number, 17);
+    EXPECT_EQ(table_.find(17, 0), number);
+}
+
 TEST_F(GraphTableTest, TheBuffersOfAGraphAreThoseOfItsTensors) {
     const protocol::Handle weights{1, 1};
     const protocol::Handle cache{2, 1};

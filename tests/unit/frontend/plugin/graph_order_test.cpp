@@ -1,4 +1,6 @@
 // The order in which the host's device computes a graph best, as ggml's scheduler asks for it.
+#include <future>
+
 #include "tests/unit/frontend/plugin_fixture.h"
 
 namespace virtgpu::frontend {
@@ -30,6 +32,18 @@ class GraphOrderTest : public PluginTest {
     static std::vector<ggml_tensor*> nodes_of(ggml_cgraph* graph) {
         ggml_tensor** const nodes = ggml_graph_nodes(graph);
         return {nodes, nodes + ggml_graph_n_nodes(graph)};
+    }
+
+    static void place_all(ggml_cgraph* graph, ggml_backend_buffer_t buffer) {
+        ggml_tallocr places = ggml_tallocr_new(buffer);
+        EXPECT_EQ(ggml_tallocr_alloc(&places, ggml_graph_node(graph, 0)->src[0]),
+                  GGML_STATUS_SUCCESS);
+        for (ggml_tensor* node : nodes_of(graph))
+            EXPECT_EQ(ggml_tallocr_alloc(&places, node), GGML_STATUS_SUCCESS);
+    }
+
+    int graphs_brought() const {
+        return host_.count(Command::kDefineGraph) + host_.count(Command::kEditGraph);
     }
 
     Dependencies dependencies_;
@@ -92,6 +106,29 @@ TEST_F(GraphOrderTest, ALostHostLeavesTheGraphAlone) {
     optimize(graph);
     EXPECT_EQ(nodes_of(graph), before);
     EXPECT_EQ(log_.lines().size(), 1U);
+}
+
+// While the device computes, the next graph is brought to the host: when it is to be computed, it
+// is there.
+TEST_F(GraphOrderTest, AGraphIsBroughtWhileTheOneBeforeIsComputed) {
+    std::promise<void> allowed;
+    const auto is_allowed = allowed.get_future().share();
+    host_.compute_by([&] { is_allowed.wait(); });
+    ggml_cgraph* const first = make_graph();
+    optimize(first);
+    const auto first_places = allocate();
+    const GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
+
+    ggml_cgraph* const second = make_graph();
+    optimize(second);
+    place_all(second, second_places.get());
+    allowed.set_value();
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_EQ(graphs_brought(), 2);
+    EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), second), GGML_STATUS_SUCCESS);
+    EXPECT_EQ(graphs_brought(), 2);
+    EXPECT_EQ(host_.count(Command::kRunGraph), 2);
 }
 
 using WithoutOrderTest = PluginTest;

@@ -1,0 +1,103 @@
+#include "frontend/graph_forecast.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace virtgpu::frontend {
+
+using wire::Result;
+
+namespace {
+
+bool has_buffer(const ggml_tensor& tensor) {
+    return tensor.buffer != nullptr ||
+           (tensor.view_src != nullptr && tensor.view_src->buffer != nullptr);
+}
+
+bool has_place(const protocol::Tensor& tensor) {
+    const bool is_empty = std::find(tensor.ne.begin(), tensor.ne.end(), 0) != tensor.ne.end();
+    return is_empty || tensor.buffer.generation != 0;
+}
+
+}  // namespace
+
+Result<TensorPlace> GraphForecast::PlacesSoFar::place(const ggml_tensor& tensor) {
+    return has_buffer(tensor) ? placer_.place(tensor) : TensorPlace{};
+}
+
+GraphForecast::GraphForecast(TensorPlacer& placer, const ggml_private::GraphInternals& internals)
+    : internals_(internals), places_(placer) {}
+
+Result<void> GraphForecast::expect(ggml_cgraph& graph, uint64_t buffers_freed) {
+    const std::lock_guard lock(mutex_);
+    state_ = State::kNothing;
+    TRY(encoder_.encode(graph, internals_));
+    nodes_ = encoder_.graph().nodes;
+    seen_.resize(encoder_.size());
+    for (size_t i = 0; i < seen_.size(); ++i)
+        seen_[i] = *encoder_.tensor(i);
+    buffers_freed_ = buffers_freed;
+    state_ = State::kExpecting;
+    return {};
+}
+
+void GraphForecast::note_place(const ggml_tensor& tensor, const TensorPlace& place) {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kExpecting)
+        return;
+    const uint32_t position = encoder_.position(tensor);
+    if (position == PointerMap::kAbsent)
+        return;
+    ggml_tensor& seen = seen_[position];
+    seen.buffer = tensor.buffer;
+    seen.data = tensor.data;
+    // Another tensor may have come to be at the address.
+    if (std::memcmp(&seen, &tensor, sizeof seen) != 0)
+        state_ = State::kNothing;
+    else
+        encoder_.set_late_place(position, place);
+}
+
+protocol::Graph* GraphForecast::take(uint64_t buffers_freed) {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kExpecting || buffers_freed != buffers_freed_ || !all_is_placed() ||
+        !encoder_.views_lie_in_sources())
+        return nullptr;
+    state_ = State::kTaken;
+    return &encoder_.graph();
+}
+
+bool GraphForecast::all_is_placed() const {
+    const auto& tensors = encoder_.graph().tensors;
+    return std::all_of(tensors.begin(), tensors.end(), [](const protocol::GraphTensor& tensor) {
+        return has_place(tensor.tensor);
+    });
+}
+
+bool GraphForecast::foretold(ggml_cgraph& graph, uint64_t buffers_freed) const {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kTaken || buffers_freed != buffers_freed_ || !same_nodes(graph))
+        return false;
+    // From the end: what names a tensor comes after it, so that each is known to be there still
+    // when it is looked at.
+    for (size_t i = seen_.size(); i-- > 0;)
+        if (std::memcmp(&seen_[i], encoder_.tensor(i), sizeof seen_[i]) != 0)
+            return false;
+    return true;
+}
+
+bool GraphForecast::same_nodes(ggml_cgraph& graph) const {
+    if (static_cast<size_t>(ggml_graph_n_nodes(&graph)) != nodes_.size())
+        return false;
+    for (size_t i = 0; i < nodes_.size(); ++i)
+        if (ggml_graph_node(&graph, static_cast<int>(i)) != encoder_.tensor(nodes_[i]))
+            return false;
+    return true;
+}
+
+void GraphForecast::forget() {
+    const std::lock_guard lock(mutex_);
+    state_ = State::kNothing;
+}
+
+}  // namespace virtgpu::frontend
