@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kTransferBytes = size_t{4} << 20;
 
 // A host may ask for less, or for none.
-constexpr uint32_t kLongestPolling = 10000;
+constexpr uint32_t kLongestPolling = 100000;
 
 // More than any backend asks for; a page of the largest usual kind.
 constexpr uint64_t kLargestAlignment = uint64_t{2} << 20;
