@@ -59,7 +59,7 @@ def test_a_killed_process_leaves_nothing_and_the_next_one_computes(host, guest):
     assert finished.status == 0, finished.errors
 
 
-def test_an_index_outside_of_its_tensor_fails_the_graph_and_the_machine_lives_on(guest):
+def test_upstream_5_6_an_index_outside_of_its_tensor_fails_the_graph_and_the_machine_lives_on(guest):
     finished = guest.run(command(VENUS, "stray"))
     assert finished.status == 0, finished.errors
     assert "failed, and nothing was aborted" in finished.output
