@@ -113,6 +113,8 @@ int serve(int control, backend::ContextSource& source, wire::Log& log) {
 // ourselves.
 constexpr uint64_t kMemoryBesideBuffers = uint64_t{8} << 30;
 constexpr int kHung = 3;
+// Upstream's frontend waits so long for its host to load a library.
+constexpr std::chrono::milliseconds kShortestStartTime(60000);
 
 // What was loaded decides what it may do; what is not known is a GPU's.
 sandbox::Profile profile_of(const std::vector<std::string>& backends) {
@@ -150,6 +152,8 @@ LibraryOptions library_options(const Options& options, wire::Log& log) {
     library.path = options.apir_library;
     library.ggml = options.host.catalogue.library;
     library.call_time = std::chrono::seconds(options.graph_seconds);
+    if (options.graph_seconds != 0)
+        library.start_time = std::max(library.call_time, kShortestStartTime);
     library.hung = [&log](const std::string& why) {
         log.error("{}", why);
         std::_Exit(kHung);

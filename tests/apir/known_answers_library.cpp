@@ -33,8 +33,8 @@ enum Command : uint32_t {
 
 // The value of ggml.library.reg that makes it refuse to start, with the code behind it.
 constexpr std::string_view kRefuse = "refuse ";
-// And the one with which it does not get to an end.
-constexpr std::string_view kStartForEver = "start for ever";
+// And the one with which it takes three seconds for that.
+constexpr std::string_view kStartSlowly = "start slowly";
 constexpr uint32_t kNoConfiguration = 6 + 9;
 constexpr uint32_t kNoSuchCommand = 6;
 constexpr uint32_t kNoSuchRegion = 1;
@@ -72,8 +72,8 @@ SHOWN uint32_t apir_backend_initialize(uint32_t context, Callbacks* callbacks) {
     const std::string_view registration = value == nullptr ? "" : value;
     if (registration.starts_with(kRefuse))
         return static_cast<uint32_t>(std::atoi(value + kRefuse.size()));
-    while (registration == kStartForEver)
-        sleep_for(1000);
+    if (registration == kStartSlowly)
+        sleep_for(3000);
     const bool configured = callbacks->get_config(context, "apir.load_library.path") != nullptr;
     return configured ? 0 : kNoConfiguration;
 }

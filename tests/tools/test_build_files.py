@@ -1,6 +1,5 @@
 """What CMake is told."""
 import re
-import subprocess
 
 from harness import places
 
@@ -9,9 +8,11 @@ FETCHES = re.compile(r"\bFetchContent|\bExternalProject|\bCPMAddPackage|\bDOWNLO
 
 
 def build_files():
-    listed = subprocess.run(["git", "ls-files", "CMakeLists.txt", "*/CMakeLists.txt", "*.cmake", "*.cmake.in"],
-                            cwd=places.REPOSITORY, capture_output=True, text=True, check=True)
-    return [places.REPOSITORY / name for name in listed.stdout.split()]
+    folders = [path for path in places.REPOSITORY.iterdir()
+               if path.is_dir() and path.name[0] != "." and path.name != "build"]
+    found = [path for folder in folders for pattern in ("CMakeLists.txt", "*.cmake", "*.cmake.in")
+             for path in folder.rglob(pattern)]
+    return [places.REPOSITORY / "CMakeLists.txt", *found]
 
 
 def test_upstream_5_5_13_the_build_downloads_nothing():

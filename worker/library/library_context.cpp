@@ -25,7 +25,6 @@ LibraryContext::~LibraryContext() {
 
 Result<void> LibraryContext::start_library(const backend::GgmlLibrary& ggml) {
     library_started_ = true;
-    const Watchdog::Timed timed(&times_.calls, number_);
     const uint32_t code = library_.initialize(number_, callbacks_->functions());
     if (is_started(code))
         return {};

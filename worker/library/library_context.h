@@ -14,8 +14,8 @@
 namespace virtgpu::worker {
 
 struct LibraryTimes {
-    backend::Watchdog& calls;
-    backend::Watchdog& ends;  // of contexts, with what still runs then
+    backend::Watchdog& calls;  // of commands
+    backend::Watchdog& ends;   // of contexts, with what still runs then
 };
 
 // Level 1 alone. Keeps references to the watchdogs and the log.

@@ -74,10 +74,21 @@ Result<std::unique_ptr<backend::ServedContext>> LibraryContexts::open_context(
     auto context = std::make_unique<LibraryContext>(
         number, library_, std::make_unique<LibraryCallbacks>(number, configuration, regions),
         LibraryTimes{calls_, ends_}, log_);
-    TRY(context->start_library(options_.ggml));
+    TRY(start(*context, number));
     TRY(options_.started());
     TRY(context->start_thread(std::move(regions)));
     return std::unique_ptr<backend::ServedContext>(std::move(context));
+}
+
+Result<void> LibraryContexts::start(LibraryContext& context, uint32_t number) {
+    backend::Watchdog watchdog(options_.start_time, kGrace, [this](uint32_t) {
+        options_.hung(
+            wire::format("the start of the APIR backend library takes longer than {} and cannot be "
+                         "broken off",
+                         seconds(options_.start_time)));
+    });
+    const backend::Watchdog::Timed timed(&watchdog, number);
+    return context.start_library(options_.ggml);
 }
 
 Result<void> LibraryContexts::try_out() {

@@ -15,14 +15,16 @@
 
 namespace virtgpu::worker {
 
+class LibraryContext;
+
 struct LibraryOptions {
     std::string path;
     backend::GgmlLibrary ggml;  // what it asks for by get_config
     // Called after the library has started, which loads its ggml backend, and before a guest's
     // first command reaches it.
     std::function<wire::Result<void>()> started = [] { return wire::Result<void>(); };
-    std::chrono::milliseconds call_time{
-        0};  // that its start and each command may take; 0: no limit
+    std::chrono::milliseconds start_time{0};    // 0: no limit
+    std::chrono::milliseconds call_time{0};     // of each command; 0: no limit
     std::chrono::milliseconds end_time{10000};  // for what it still does when its guest has gone
     // One of these is over. Nothing can break off what it does: the process should end. From a
     // thread of its own.
@@ -47,6 +49,8 @@ class LibraryContexts : public backend::ContextSource {
 
  private:
     LibraryContexts(const ApirLibrary& library, LibraryOptions options, wire::Log& log);
+
+    wire::Result<void> start(LibraryContext& context, uint32_t number);
 
     const ApirLibrary library_;
     const LibraryOptions options_;

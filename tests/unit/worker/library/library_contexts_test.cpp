@@ -186,18 +186,6 @@ TEST_F(LibraryContextsTest, ACallThatNeverReturnsEndsTheWorkerWithItsReason) {
                                         "longer than 1 s and cannot be broken off"));
 }
 
-TEST_F(LibraryContextsTest, AStartThatNeverReturnsEndsTheWorkerWithItsReason) {
-    const std::vector<std::string> for_ever{"--graph-seconds", "1", "--ggml-library-reg",
-                                            "start for ever"};
-    WorkerProcess worker(with_library(for_ever));
-    worker.send(WorkerMessage::kOpenContext, protocol::WorkerOpenContextRequest{kContext});
-    EXPECT_EQ(worker.wait(kSoon), kHung);
-    EXPECT_THAT(worker.log(), HasSubstr("a call of context 7 into the APIR backend library"));
-    auto check = with_library(for_ever);
-    check.emplace_back("--check");
-    EXPECT_EQ(WorkerProcess(check).wait(kSoon), kHung) << "as a real start";
-}
-
 TEST_F(LibraryContextsTest, ALibraryThatDoesNotStartIsRefusedWithWhatItsCodeSays) {
     WorkerProcess worker(
         with_library({"--ggml-library", "/some/libggml.so", "--ggml-library-reg", "refuse 14"}));
@@ -206,7 +194,7 @@ TEST_F(LibraryContextsTest, ALibraryThatDoesNotStartIsRefusedWithWhatItsCodeSays
     EXPECT_THAT(worker.log(), HasSubstr("the APIR backend library does not start, its code is 14: "
                                         "/some/libggml.so has no device"));
     EXPECT_THAT(worker.log(), HasSubstr("known answers: context 7 ended"))
-        << "as virglrenderer does, for what its start left behind";
+        << "its start may have left something behind";
 }
 
 TEST_F(LibraryContextsTest, ASecondContextIsRefused) {
@@ -278,6 +266,17 @@ TEST_F(OpenedLibrary, IsEndedWhenWhatComesAfterItsStartFails) {
     EXPECT_EQ(::testing::internal::GetCapturedStderr(), "known answers: context 7 ended\n");
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().message(), "no sandbox");
+}
+
+TEST_F(OpenedLibrary, HasATimeToStartIn) {
+    std::promise<std::string> hung;
+    options_.ggml.reg = "start slowly";
+    options_.start_time = std::chrono::milliseconds(10);
+    options_.hung = [&](const std::string& why) { hung.set_value(why); };
+    EXPECT_TRUE(open()) << "when nobody ends the process";
+    auto why = hung.get_future();
+    ASSERT_EQ(why.wait_for(kSoon), std::future_status::ready);
+    EXPECT_THAT(why.get(), HasSubstr("the start of the APIR backend library takes longer than"));
 }
 
 TEST_F(OpenedLibrary, IsEndedOnce) {
