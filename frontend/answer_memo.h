@@ -36,7 +36,7 @@ class AnswerMemo {
         std::string key = node_key(node);
         if (const auto known = find(key))
             return *known;
-        const wire::Result<T> answer = ask();
+        wire::Result<T> answer = ask();
         if (answer)
             remember(std::move(key), *answer);
         return answer;
