@@ -14,10 +14,6 @@ constexpr uint64_t kBytesPerTensor = sizeof(protocol::GraphTensor) +
                                      sizeof(validate::ValidGraphTensor) + sizeof(ggml_tensor) +
                                      8 * sizeof(void*);
 
-uint64_t bytes_of(const protocol::Graph& graph) {
-    return graph.tensors.size() * kBytesPerTensor + graph.nodes.size() * sizeof(uint32_t);
-}
-
 // Backends abort the process on what they do not support.
 Result<void> check_supported(const ggml_tensor& node, ggml_backend_dev_t device) {
     if (!ggml_backend_dev_supports_op(device, &node))
@@ -27,6 +23,10 @@ Result<void> check_supported(const ggml_tensor& node, ggml_backend_dev_t device)
 }
 
 }  // namespace
+
+uint64_t CachedGraph::bytes_of(const protocol::Graph& graph) {
+    return graph.tensors.size() * kBytesPerTensor + graph.nodes.size() * sizeof(uint32_t);
+}
 
 Result<std::unique_ptr<CachedGraph>> CachedGraph::create(protocol::Graph graph,
                                                          std::shared_ptr<MemoryAccount> account) {

@@ -19,6 +19,8 @@ class CachedGraph {
     // Fault::kRefused when the account has no room for it.
     static Result<std::unique_ptr<CachedGraph>> create(protocol::Graph graph,
                                                        std::shared_ptr<MemoryAccount> account);
+    // What it takes of the account.
+    static uint64_t bytes_of(const protocol::Graph& graph);
     ~CachedGraph();
     CachedGraph(const CachedGraph&) = delete;
     CachedGraph& operator=(const CachedGraph&) = delete;

@@ -49,12 +49,7 @@ Result<ggml_backend_reg_t> call_registration(void* library, const GgmlLibrary& n
     const std::string name = names.reg.empty() ? kDefaultRegistration : names.reg;
     void* const function = ::dlsym(library, name.c_str());
     if (function == nullptr && names.reg.empty())
-        return wire::fail(
-            Fault::kRefused,
-            "cannot register the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_REG' not "
-            "defined; {} has no {}, so set it, or the key ggml.library.reg, to its registration "
-            "function, such as ggml_backend_cuda_reg",
-            names.path, kDefaultRegistration);
+        return missing_registration(names.path);
     if (function == nullptr)
         return wire::fail(Fault::kRefused,
                           "cannot register the GGML library: {} has no function '{}'; "
@@ -82,6 +77,15 @@ tl::unexpected<wire::Error> missing_library_path() {
         "cannot open the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined; "
         "set it, or the key ggml.library.path, to the path of a ggml backend's library, such "
         "as /usr/lib/.../libggml-cuda.so");
+}
+
+tl::unexpected<wire::Error> missing_registration(const std::string& path) {
+    return wire::fail(
+        Fault::kRefused,
+        "cannot register the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_REG' not "
+        "defined; {} has no {}, so set it, or the key ggml.library.reg, to its registration "
+        "function, such as ggml_backend_cuda_reg",
+        path, kDefaultRegistration);
 }
 
 Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library) {

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "backend/export.h"
 #include "wire/result.h"
 
 namespace virtgpu::backend {
@@ -21,7 +22,9 @@ struct GgmlLibrary {
 // upstream's message and what to do.
 wire::Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library);
 
-// Upstream's message where the path is missing.
-tl::unexpected<wire::Error> missing_library_path();
+// Upstream's messages, and what to do: where the path is missing, and the name of the function in a
+// library that does not have the usual one.
+VIRTGPU_EXPORT tl::unexpected<wire::Error> missing_library_path();
+VIRTGPU_EXPORT tl::unexpected<wire::Error> missing_registration(const std::string& path);
 
 }  // namespace virtgpu::backend

@@ -1,4 +1,4 @@
-// Notices graphs that never end.
+// Notices graphs, and calls of libraries, that never end.
 #pragma once
 
 #include <chrono>
@@ -9,11 +9,13 @@
 #include <mutex>
 #include <thread>
 
+#include "backend/export.h"
+
 namespace virtgpu::backend {
 
 // Thread safe. A backend that can stop does so at the limit; for one that cannot, or that is stuck,
 // `hung` is called a moment later, from the watchdog's thread.
-class Watchdog {
+class VIRTGPU_EXPORT Watchdog {
  public:
     using Clock = std::chrono::steady_clock;
     using Hung = std::function<void(uint32_t context)>;
@@ -28,7 +30,7 @@ class Watchdog {
 
     // Graphs that run, from the constructor to the destructor; each may take the limit. The
     // watchdog must outlive it; null watches nothing.
-    class Timed {
+    class VIRTGPU_EXPORT Timed {
      public:
         Timed(Watchdog* watchdog, uint32_t context, uint32_t graphs = 1);
         ~Timed();

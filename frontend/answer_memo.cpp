@@ -45,4 +45,8 @@ std::string node_key(const ggml_tensor& node) {
     return key;
 }
 
+bool may_need_more_than_its_bytes(const ggml_tensor& tensor) {
+    return ggml_is_quantized(tensor.type) || ggml_op_alloc_size_may_expand(tensor.op);
+}
+
 }  // namespace virtgpu::frontend

@@ -4,7 +4,6 @@
 
 #include "frontend/graph_encoder.h"
 #include "frontend/view_operations.h"
-#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
@@ -67,54 +66,32 @@ bool RemoteDevice::supports_op(const ggml_tensor& node) {
     // computation fails instead.
     if (!connection_.health().check())
         return true;
-    std::string key = node_key(node);
-    if (const auto known = supported_.find(key))
-        return *known;
-    auto description = node_description(node);
-    if (!description)
-        return false;
-    const auto reply = connection_.commands().supports_op({index_, std::move(*description)});
-    if (!reply)
-        return reply.error().fault() == Fault::kLost;
-    supported_.remember(std::move(key), reply->supported);
-    return reply->supported;
+    const auto answer = supported_.find_or_ask(node, [&]() -> Result<bool> {
+        auto description = TRY(node_description(node));
+        return TRY(connection_.commands().supports_op({index_, std::move(description)})).supported;
+    });
+    return answer ? *answer : answer.error().fault() == Fault::kLost;
 }
 
 bool RemoteDevice::offloads_op(const ggml_tensor& node) {
     if (computes_nothing(node.op) || !connection_.health().check())
         return false;
-    std::string key = node_key(node);
-    if (const auto known = offloaded_.find(key))
-        return *known;
-    auto description = node_description(node);
-    if (!description)
-        return false;
-    const auto reply = connection_.commands().offloads_op({index_, std::move(*description)});
-    if (!reply)
-        return false;
-    offloaded_.remember(std::move(key), reply->offloads);
-    return reply->offloads;
+    const auto answer = offloaded_.find_or_ask(node, [&]() -> Result<bool> {
+        auto description = TRY(node_description(node));
+        return TRY(connection_.commands().offloads_op({index_, std::move(description)})).offloads;
+    });
+    return answer.value_or(false);
 }
 
 size_t RemoteDevice::alloc_size(const ggml_tensor& tensor) {
     const size_t bytes = ggml_nbytes(&tensor);
-    // libggml asserts that nothing else needs more than its data.
-    if (!ggml_is_quantized(tensor.type) && !ggml_op_alloc_size_may_expand(tensor.op))
+    if (!may_need_more_than_its_bytes(tensor) || !connection_.health().check())
         return bytes;
-    if (!connection_.health().check())
-        return bytes;
-    std::string key = node_key(tensor);
-    if (const auto known = sizes_.find(key))
-        return *known;
-    auto description = node_description(tensor);
-    if (!description)
-        return bytes;
-    const auto reply = connection_.commands().get_alloc_size({index_, std::move(*description)});
-    if (!reply)
-        return bytes;
-    const uint64_t size = std::max<uint64_t>(reply->size, bytes);
-    sizes_.remember(std::move(key), size);
-    return size;
+    const auto answer = sizes_.find_or_ask(tensor, [&]() -> Result<uint64_t> {
+        auto description = TRY(node_description(tensor));
+        return TRY(connection_.commands().get_alloc_size({index_, std::move(description)})).size;
+    });
+    return std::max<uint64_t>(answer.value_or(bytes), bytes);
 }
 
 Result<std::unique_ptr<Buffer>> RemoteDevice::allocate(size_t size) {

@@ -23,6 +23,7 @@ class Trace {
 
     // `folder` exists.
     static Result<std::unique_ptr<Trace>> create(const std::string& folder, std::string_view name);
+    ~Trace() = default;
     Trace(const Trace&) = delete;
     Trace& operator=(const Trace&) = delete;
 
@@ -36,7 +37,7 @@ class Trace {
 
  private:
     struct Closer {
-        void operator()(std::FILE* file) const { std::fclose(file); }
+        void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
     };
 
     explicit Trace(std::FILE* file) : file_(file) {}

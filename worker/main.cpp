@@ -82,7 +82,7 @@ void declare_options(CLI::App& app, Options& options) {
     app.add_option("--max-graph-tensors", options.host.limits.graph_tensors,
                    "Tensors in all graphs of one stream");
     app.add_option("--graph-seconds", options.graph_seconds,
-                   "Seconds that one graph may take; 0: no limit");
+                   "Seconds that one graph, or one call of --apir-library, may take; 0: no limit");
     app.add_option("--sandbox", options.sandbox, "strict, or no")
         ->check(CLI::IsMember({"strict", "no"}));
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
@@ -113,6 +113,8 @@ int serve(int control, backend::ContextSource& source, wire::Log& log) {
 // ourselves.
 constexpr uint64_t kMemoryBesideBuffers = uint64_t{8} << 30;
 constexpr int kHung = 3;
+// Upstream's frontend waits so long for its host to load a library.
+constexpr std::chrono::milliseconds kShortestStartTime(60000);
 
 // What was loaded decides what it may do; what is not known is a GPU's.
 sandbox::Profile profile_of(const std::vector<std::string>& backends) {
@@ -145,28 +147,41 @@ wire::Result<std::unique_ptr<backend::Host>> load(const Options& options,
     return host;
 }
 
+LibraryOptions library_options(const Options& options, wire::Log& log) {
+    LibraryOptions library;
+    library.path = options.apir_library;
+    library.ggml = options.host.catalogue.library;
+    library.call_time = std::chrono::seconds(options.graph_seconds);
+    if (options.graph_seconds != 0)
+        library.start_time = std::max(library.call_time, kShortestStartTime);
+    library.hung = [&log](const std::string& why) {
+        log.error("{}", why);
+        std::_Exit(kHung);
+    };
+    return library;
+}
+
 // The library loads its backend when its context opens, and is confined for good after that.
 wire::Result<std::unique_ptr<LibraryContexts>> load_library(const Options& options,
                                                             wire::Log& log) {
-    const backend::GgmlLibrary& ggml = options.host.catalogue.library;
+    LibraryOptions library = library_options(options, log);
     if (options.sandbox == "no")
-        return LibraryContexts::open(
-            options.apir_library, ggml, [] { return wire::Result<void>(); }, log);
+        return LibraryContexts::open(std::move(library), log);
     // What --backend and --rpc say is about our own backends: this may be any GPU's.
     backend::CatalogueOptions of_library;
-    of_library.library = ggml;
+    of_library.library = library.ggml;
     sandbox::LoadingRules rules = loading_rules(of_library, {});
     add_library_folder(options.apir_library, rules);
     auto loading = TRY(sandbox::confine_loading(rules));
     const auto state = std::make_shared<sandbox::State>(std::move(loading));
     const uint64_t memory = options.host.limits.memory_bytes;
-    const auto started = [state, memory, &log]() -> wire::Result<void> {
+    library.started = [state, memory, &log]() -> wire::Result<void> {
         TRY(sandbox::confine_computing(sandbox::Profile::kGraphics,
                                        memory == 0 ? 0 : memory + kMemoryBesideBuffers, *state));
         log.info("sandbox: {}", state->describe());
         return {};
     };
-    return LibraryContexts::open(options.apir_library, ggml, started, log);
+    return LibraryContexts::open(std::move(library), log);
 }
 
 int refuse(const Options& options, const std::string& reason, wire::Log& log) {
@@ -187,7 +202,10 @@ int run_library(const Options& options, wire::Log& log) {
     const auto contexts = load_library(options, log);
     if (!contexts)
         return refuse(options, contexts.error().message(), log);
-    return options.task() == Task::kCheck ? EXIT_SUCCESS : serve(options.control, **contexts, log);
+    if (options.task() == Task::kServe)
+        return serve(options.control, **contexts, log);
+    const auto tried = (*contexts)->try_out();
+    return tried ? EXIT_SUCCESS : refuse(options, tried.error().message(), log);
 }
 
 int run(const Options& options, wire::Log& log) {
@@ -242,6 +260,9 @@ int main(int argc, char** argv) try {
     // The device process ends us by the socket; a terminal's signals reach it too.
     for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGUSR1})
         static_cast<void>(std::signal(number, SIG_IGN));
+    // Upstream's variable for the log, which is ours to write by --log-file: a library that
+    // computes here would empty that file when it starts.
+    static_cast<void>(::unsetenv("APIR_LLAMA_CPP_LOG_TO_FILE"));
     // On an assertion ggml starts a debugger to print a stack; a sandboxed worker should just die.
     static_cast<void>(::setenv("GGML_NO_BACKTRACE", "1", 1));
 

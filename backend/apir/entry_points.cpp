@@ -1,13 +1,14 @@
 #include <exception>
 
 #include "backend/apir/library.h"
+#include "backend/apir/library_codes.h"
 #include "backend/apir/virglrenderer.h"
 
 namespace {
 
 using virtgpu::backend::Library;
 
-constexpr uint32_t kFailed = 6 + 9;  // as if the backend did not start
+constexpr uint32_t kFailed = later(virtgpu::backend::LibraryCode::kStartFailed);
 
 // The one object that the C interface leaves no other place for. Never destroyed: at the process'
 // end ggml may be gone before it.

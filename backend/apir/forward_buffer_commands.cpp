@@ -27,8 +27,10 @@ Result<protocol::ForwardDeviceBufferFromPtrReply> ForwardCommands::DoDeviceBuffe
 Result<protocol::ForwardBufferTypeAllocBufferReply> ForwardCommands::DoBufferTypeAllocBuffer(
     const protocol::ForwardBufferTypeAllocBufferRequest& request) {
     uint64_t size = 0;
-    const bool too_large = __builtin_add_overflow(request.size, padding_.behind_buffers(), &size);
-    const auto allocated = commands_.DoAllocBuffer({kDevice, too_large ? UINT64_MAX : size});
+    if (__builtin_add_overflow(request.size, padding_.behind_buffers(), &size))
+        size = UINT64_MAX;
+    give_way_to(size);
+    const auto allocated = commands_.DoAllocBuffer({kDevice, size});
     if (!allocated)
         complaints_.add("no buffer", allocated.error());
     return protocol::ForwardBufferTypeAllocBufferReply{allocated ? word_of(allocated->buffer)

@@ -79,9 +79,11 @@ class ForwardCommands : public ForwardHandler {
     Result<uint32_t> known_graph(std::span<const std::byte> encoded,
                                  const protocol::ForwardGraph& decoded);
     Result<void> put_into_better_order(protocol::Graph& graph);
-    Result<void> define(uint32_t number, protocol::Graph graph);
     Result<void> run(uint32_t number);
     void forget(uint32_t number);
+    bool forget_oldest();
+    // Known graphs are only faster: the oldest go while there are not so many bytes left.
+    void give_way_to(uint64_t bytes);
     // A refused request that has no reply: what is computed from now on would be wrong.
     Result<void> without_reply(const Result<void>& outcome);
 
@@ -92,7 +94,7 @@ class ForwardCommands : public ForwardHandler {
     PaddedResults padding_;
     GraphContents contents_;
     uint32_t next_graph_ = 1;
-    std::vector<std::byte> encoded_;
+    CountedBytes encoded_;
     uint64_t room_ = UINT64_MAX;
     uint64_t largest_buffer_ = protocol::kMaxRegionBytes;
     bool data_is_missing_ = false;

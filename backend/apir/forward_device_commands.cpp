@@ -37,7 +37,9 @@ ForwardCommands::ForwardCommands(std::shared_ptr<Session> session, ggml_backend_
       device_(device),
       complaints_(complaints),
       commands_(session_, kStream, threads),
-      padding_(*session_, device) {}
+      padding_(*session_, device),
+      contents_(session_->memory()),
+      encoded_(session_->memory()) {}
 
 Result<protocol::ForwardDeviceGetDeviceCountReply> ForwardCommands::DoDeviceGetDeviceCount() {
     return protocol::ForwardDeviceGetDeviceCountReply{1};

@@ -74,10 +74,12 @@ Result<std::span<const std::byte>> ForwardCommands::copy_graph(
     // The range is checked before memory is taken for it.
     TRY(region->bulk(0, request.size));
     if (encoded_.capacity() > kKeptBytes && request.size <= kKeptBytes)
-        std::vector<std::byte>().swap(encoded_);
-    encoded_.resize(request.size);
-    TRY(region->copy_out(0, encoded_));
-    return std::span<const std::byte>(encoded_);
+        encoded_.clear();
+    if (encoded_.capacity() < request.size)
+        give_way_to(request.size);
+    TRY(encoded_.resize(request.size));
+    TRY(region->copy_out(0, encoded_.bytes()));
+    return std::span<const std::byte>(encoded_.bytes());
 }
 
 Result<protocol::GraphStatus> ForwardCommands::compute(
@@ -103,11 +105,15 @@ Result<uint32_t> ForwardCommands::known_graph(std::span<const std::byte> encoded
     TRY(put_into_better_order(graph));
     TRY(padding_.give_room(graph));
     const size_t tensors = graph.tensors.size();
-    while (const auto oldest = contents_.make_room(encoded.size(), tensors))
-        TRY(TRY(commands_.stream())->drop(*oldest));
+    while (!contents_.has_room(encoded.size(), tensors) && forget_oldest()) {
+    }
+    give_way_to(encoded.size() + CachedGraph::bytes_of(graph));
     const uint32_t number = next_graph_++;
-    TRY(define(number, std::move(graph)));
-    contents_.add(number, encoded, tensors);
+    TRY(contents_.add(number, encoded, tensors));
+    if (const auto defined = TRY(commands_.stream())->define(number, std::move(graph)); !defined) {
+        forget(number);
+        return tl::unexpected(defined.error());
+    }
     return number;
 }
 
@@ -126,14 +132,6 @@ Result<void> ForwardCommands::put_into_better_order(protocol::Graph& graph) {
     return {};
 }
 
-Result<void> ForwardCommands::define(uint32_t number, protocol::Graph graph) {
-    Stream* const stream = TRY(commands_.stream());
-    auto defined = stream->define(number, std::move(graph));
-    if (!defined)
-        static_cast<void>(stream->drop(number));
-    return defined;
-}
-
 Result<void> ForwardCommands::run(uint32_t number) {
     const AbortAsked abort = [this] { return stopping_.load(); };
     auto outcome = TRY(commands_.stream())->run(number, abort);
@@ -147,6 +145,19 @@ void ForwardCommands::forget(uint32_t number) {
     contents_.remove(number);
     if (const auto stream = commands_.stream())
         static_cast<void>((*stream)->drop(number));
+}
+
+bool ForwardCommands::forget_oldest() {
+    const auto oldest = contents_.oldest();
+    if (oldest)
+        forget(*oldest);
+    return oldest.has_value();
+}
+
+void ForwardCommands::give_way_to(uint64_t bytes) {
+    const MemoryAccount& memory = *session_->memory();
+    while (bytes <= memory.limit() && memory.left() < bytes && forget_oldest()) {
+    }
 }
 
 }  // namespace virtgpu::backend

@@ -18,8 +18,9 @@ constexpr size_t kMostTensors = protocol::kMaxGraphTensors;
 
 std::optional<uint32_t> GraphContents::find(std::span<const std::byte> encoded) {
     const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
-        return encoded.size() == known.encoded.size() &&
-               std::memcmp(encoded.data(), known.encoded.data(), encoded.size()) == 0;
+        const auto bytes = known.encoded.bytes();
+        return encoded.size() == bytes.size() &&
+               std::memcmp(encoded.data(), bytes.data(), bytes.size()) == 0;
     });
     if (found == known_.end())
         return std::nullopt;
@@ -27,19 +28,27 @@ std::optional<uint32_t> GraphContents::find(std::span<const std::byte> encoded) 
     return found->number;
 }
 
-void GraphContents::add(uint32_t number, std::span<const std::byte> encoded, size_t tensors) {
-    known_.push_front({number, {encoded.begin(), encoded.end()}, tensors});
+wire::Result<void> GraphContents::add(uint32_t number, std::span<const std::byte> encoded,
+                                      size_t tensors) {
+    std::list<Known> added;
+    Known& known = added.emplace_back(number, tensors, account_);
+    TRY(known.encoded.resize(encoded.size()));
+    std::copy(encoded.begin(), encoded.end(), known.encoded.bytes().begin());
+    known_.splice(known_.begin(), added);
     bytes_ += encoded.size();
     tensors_ += tensors;
+    return {};
 }
 
-std::optional<uint32_t> GraphContents::make_room(size_t bytes, size_t tensors) {
-    if (known_.empty() || (known_.size() < kMostGraphs && bytes_ + bytes <= kMostBytes &&
-                           tensors_ + tensors <= kMostTensors))
+bool GraphContents::has_room(size_t bytes, size_t tensors) const {
+    return known_.size() < kMostGraphs && bytes_ + bytes <= kMostBytes &&
+           tensors_ + tensors <= kMostTensors;
+}
+
+std::optional<uint32_t> GraphContents::oldest() const {
+    if (known_.empty())
         return std::nullopt;
-    const uint32_t oldest = known_.back().number;
-    remove(oldest);
-    return oldest;
+    return known_.back().number;
 }
 
 void GraphContents::remove(uint32_t number) {
@@ -48,7 +57,7 @@ void GraphContents::remove(uint32_t number) {
     });
     if (found == known_.end())
         return;
-    bytes_ -= found->encoded.size();
+    bytes_ -= found->encoded.bytes().size();
     tensors_ -= found->tensors;
     known_.erase(found);
 }

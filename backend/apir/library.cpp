@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "backend/apir/library_codes.h"
+
 namespace virtgpu::backend {
 
 namespace {
 
-// Upstream's codes of apir_backend_initialize, which adds this to them.
-constexpr uint32_t kLibraryCodes = 6;
-constexpr uint32_t kCannotOpenGgml = kLibraryCodes + 2;
-constexpr uint32_t kCannotStart = kLibraryCodes + 9;
-// And of the dispatcher, for what it does not know.
+// Upstream's code of the dispatcher for what it does not know.
 constexpr uint32_t kNoSuchCommand = 6;
 
 // A value of the VMM's, else the variable that stands for it.
@@ -58,13 +56,13 @@ uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
     const auto host = host_for(ggml_library(number, callbacks));
     if (!host) {
         log_.error("context {}: {}", number, host.error().message());
-        return kCannotOpenGgml;
+        return later(LibraryCode::kCannotOpenGgmlLibrary);
     }
     std::shared_ptr<ForwardServer> server =
         (*host)->serve_forwards(number, std::make_shared<CallbackRegions>(number, callbacks));
     if (const auto started = server->start(); !started) {
         log_.error("context {}: {}", number, started.error().message());
-        return kCannotStart;
+        return later(LibraryCode::kStartFailed);
     }
     contexts_.emplace(number, std::move(server));
     return 0;

@@ -10,10 +10,28 @@ constexpr const char* kSubject = "ggml backends";
 constexpr const char* kInstall =
     "install a backend of ggml (libggml0 has the CPU's, libggml0-backend-vulkan and others the "
     "GPUs'), or name its folder with GGML_VIRTGPU_BACKEND_DIR";
+constexpr const char* kLibrary = "APIR library";
+constexpr const char* kLeaveAway =
+    "without --apir-library and its variables this host computes by itself";
 
 }  // namespace
 
 Findings BackendsCheck::examine() {
+    return worker_.apir_library.empty() ? examine_backends() : examine_library();
+}
+
+Findings BackendsCheck::examine_library() const {
+    auto command = apir::worker_command(worker_);
+    command.emplace_back("--check");
+    const auto answer = run_program(command);
+    if (!answer)
+        return {problem(kLibrary, answer.error().message(), kLeaveAway)};
+    if (answer->status != 0)
+        return {problem(kLibrary, wire::join(lines_of(answer->errors), "\n"), kLeaveAway)};
+    return {ok(kLibrary, wire::format("{} starts", worker_.apir_library))};
+}
+
+Findings BackendsCheck::examine_backends() const {
     auto command = apir::worker_command(worker_);
     command.emplace_back("--list-devices");
     const auto answer = run_program(command);

@@ -5,7 +5,8 @@
 
 namespace virtgpu::doctor {
 
-// Which ggml backends the worker finds, and what they have.
+// Which ggml backends the worker finds, and what they have; or whether another library starts that
+// computes instead.
 class BackendsCheck : public Check {
  public:
     explicit BackendsCheck(apir::WorkerOptions worker) : worker_(std::move(worker)) {
@@ -14,6 +15,9 @@ class BackendsCheck : public Check {
     Findings examine() override;
 
  private:
+    Findings examine_backends() const;
+    Findings examine_library() const;
+
     apir::WorkerOptions worker_;
 };
 

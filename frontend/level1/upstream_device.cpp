@@ -6,7 +6,6 @@
 #include "frontend/level1/upstream_buffer.h"
 #include "frontend/level1/upstream_stream.h"
 #include "frontend/view_operations.h"
-#include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
@@ -49,32 +48,22 @@ UpstreamDevice::Memory UpstreamDevice::memory() {
 bool UpstreamDevice::supports_op(const ggml_tensor& node) {
     if (computes_nothing(node.op) || !host_.health().check())
         return true;
-    std::string key = node_key(node);
-    if (const auto known = supported_.find(key))
-        return *known;
-    const auto reply = host_.commands().device_supports_op({forward_node(node)});
-    if (!reply)
-        return reply.error().fault() == Fault::kLost;
-    supported_.remember(std::move(key), reply->supported);
-    return reply->supported;
+    const auto answer = supported_.find_or_ask(node, [&]() -> Result<bool> {
+        return TRY(host_.commands().device_supports_op({forward_node(node)})).supported;
+    });
+    return answer ? *answer : answer.error().fault() == Fault::kLost;
 }
 
 size_t UpstreamDevice::alloc_size(const ggml_tensor& tensor) {
     const size_t bytes = ggml_nbytes(&tensor);
-    if (!ggml_is_quantized(tensor.type) && !ggml_op_alloc_size_may_expand(tensor.op))
+    if (!may_need_more_than_its_bytes(tensor) || !host_.health().check())
         return bytes;
-    if (!host_.health().check())
-        return bytes;
-    std::string key = node_key(tensor);
-    if (const auto known = sizes_.find(key))
-        return *known;
-    const auto reply =
-        host_.commands().buffer_type_get_alloc_size({buffer_type_, forward_node(tensor)});
-    if (!reply)
-        return bytes;
-    const uint64_t size = std::max<uint64_t>(reply->size, bytes);
-    sizes_.remember(std::move(key), size);
-    return size;
+    const auto answer = sizes_.find_or_ask(tensor, [&]() -> Result<uint64_t> {
+        return TRY(host_.commands().buffer_type_get_alloc_size(
+                       {buffer_type_, forward_node(tensor)}))
+            .size;
+    });
+    return std::max<uint64_t>(answer.value_or(bytes), bytes);
 }
 
 Result<std::unique_ptr<Buffer>> UpstreamDevice::allocate(size_t size) {

@@ -49,7 +49,8 @@ class UpstreamHost : public HostConnection, private ForwardStubs {
     };
     // Waits until nobody else uses it. Grows where `size` is larger than it ever was.
     wire::Result<Exchange> exchange(size_t size);
-    // What a transfer takes at once.
+    // What a transfer takes at once: as much as upstream's frontend has its region for, so that a
+    // host with a small window has room for ours too. 24.19 MiB, in whole granules.
     static constexpr size_t kTransferBytes = 0x1830000;
 
     // In whole granules, as hosts with large pages need it.

@@ -83,14 +83,12 @@ bool is_mapped_here(uint64_t address) {
     return false;
 }
 
-// 3.3
-TEST_F(DefectsTest, ConfigurationIsReadWhenTheLibraryIsLoadedAndNotAgain) {
+TEST_F(DefectsTest, Virglrenderer33ConfigurationIsReadWhenTheLibraryIsLoadedAndNotAgain) {
     renderer.configure("ggml.library.path", "/changed/behind/our/back");
     EXPECT_TRUE(graph->same_as_native());
 }
 
-// 3.6
-TEST_F(DefectsTest, BlobSizesAreFoundOut) {
+TEST_F(DefectsTest, Virglrenderer36BlobSizesAreFoundOut) {
     const Blob& data = guest->data();
     const auto compute = [&](uint64_t size) {
         return guest
@@ -108,8 +106,8 @@ TEST_F(DefectsTest, BlobSizesAreFoundOut) {
     EXPECT_EQ(buffer, UINT64_MAX);
 }
 
-// 3.6, too: what is no shared mapping of its own has no size that can be found out.
-TEST_F(DefectsTest, BlobsThatAreNoSharedMappingsAreRefused) {
+// What is no shared mapping of its own has no size that can be found out.
+TEST_F(DefectsTest, Virglrenderer36BlobsThatAreNoSharedMappingsAreRefused) {
     const Blob blob = process->context.create_blob(16384);
     ::mmap(blob.memory, blob.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
            -1, 0);
@@ -120,16 +118,14 @@ TEST_F(DefectsTest, BlobsThatAreNoSharedMappingsAreRefused) {
               GGML_STATUS_FAILED);
 }
 
-// 5.5.2
-TEST_F(DefectsTest, TheStackAddressThatPassesForAHandleIsIgnored) {
+TEST_F(DefectsTest, Upstream552TheStackAddressThatPassesForAHandleIsIgnored) {
     ggml_tensor node = *graph->native.result;
     ASSERT_NE(node.buffer, nullptr);
     EXPECT_EQ(guest->alloc_size(&node), ggml_nbytes(&node));
     EXPECT_TRUE(guest->supports_op(&node));
 }
 
-// 5.5.3, 5.5.11
-TEST_F(DefectsTest, NothingOfAContextIsLeftWhenItEnds) {
+TEST_F(DefectsTest, Upstream553NothingOfAContextIsLeftWhenItEnds) {
     const size_t before = mapped_blobs();
     for (int i = 0; i < 5; ++i) {
         const auto other = start(2);
@@ -140,8 +136,7 @@ TEST_F(DefectsTest, NothingOfAContextIsLeftWhenItEnds) {
     EXPECT_EQ(mapped_blobs(), before);
 }
 
-// 5.5.4
-TEST_F(DefectsTest, NoMemoryIsLostPerGraphOrTransfer) {
+TEST_F(DefectsTest, Upstream554NoMemoryIsLostPerGraphOrTransfer) {
 #if defined(__SANITIZE_ADDRESS__)
     GTEST_SKIP() << "AddressSanitizer keeps what is freed";
 #endif
@@ -164,8 +159,7 @@ TEST_F(DefectsTest, NoMemoryIsLostPerGraphOrTransfer) {
     EXPECT_LT(resident_bytes(), before + (uint64_t{2} << 20));
 }
 
-// 5.5.5
-TEST_F(DefectsTest, AnOperationThatTheBackendLacksFailsAndAbortsNothing) {
+TEST_F(DefectsTest, Upstream555AnOperationThatTheBackendLacksFailsAndAbortsNothing) {
     // The CPU backend has no such conversion.
     std::vector<std::byte> spoiled = encoded;
     std::byte* const place = spoiled.data() + first_tensor() + (tensors() - 1) * sizeof(RpcTensor);
@@ -182,8 +176,8 @@ TEST_F(DefectsTest, AnOperationThatTheBackendLacksFailsAndAbortsNothing) {
     expect_failed(spoiled);
 }
 
-// 5.5.8: each thread has a reply page of its own here, and the host serves both.
-TEST_F(DefectsTest, TwoThreadsOfAGuestDisturbNothing) {
+// Each thread has a reply page of its own here, and the host serves both.
+TEST_F(DefectsTest, Upstream558TwoThreadsOfAGuestDisturbNothing) {
     UpstreamGuest second(process->context);
     std::atomic<bool> done{false};
     std::thread asks([&] {
@@ -196,8 +190,7 @@ TEST_F(DefectsTest, TwoThreadsOfAGuestDisturbNothing) {
     asks.join();
 }
 
-// 5.5.10
-TEST_F(DefectsTest, ABufferThatIsTooLargeMakesGraphsFailAndAbortsNothing) {
+TEST_F(DefectsTest, Upstream5510ABufferThatIsTooLargeMakesGraphsFailAndAbortsNothing) {
     const auto handle = guest
                             ->call(UpstreamCommand::kAllocBuffer,
                                    Encoder().number(guest->buffer_type).number(uint64_t{1} << 60))
@@ -221,8 +214,7 @@ TEST_F(DefectsTest, ABufferThatIsTooLargeMakesGraphsFailAndAbortsNothing) {
     guest->free(buffer);
 }
 
-// 5.5.12
-TEST_F(DefectsTest, ACopyFromAnotherBackendsBufferIsLeftToTheGuest) {
+TEST_F(DefectsTest, Upstream5512ACopyFromAnotherBackendsBufferIsLeftToTheGuest) {
     const ggml_tensor* const from = graph->native.leaves()[1];
     const ggml_tensor* const to = graph->native.result;
     for (const uint64_t stranger : {uint64_t{0}, uint64_t{0x7f00'dead'beef}, UINT64_MAX})
@@ -232,58 +224,58 @@ TEST_F(DefectsTest, ACopyFromAnotherBackendsBufferIsLeftToTheGuest) {
         }));
 }
 
-// 5.6, one for each way to end upstream's host
-TEST_F(DefectsTest, UnknownNodeId) {
+// One for each way to end upstream's host.
+TEST_F(DefectsTest, Upstream56UnknownNodeId) {
     expect_failed(with(4, uint64_t{0x1234}));
 }
-TEST_F(DefectsTest, NodeIdZero) {
+TEST_F(DefectsTest, Upstream56NodeIdZero) {
     expect_failed(with(4, uint64_t{0}));
 }
-TEST_F(DefectsTest, TensorIdZero) {
+TEST_F(DefectsTest, Upstream56TensorIdZero) {
     expect_failed(with_last(0, uint64_t{0}));
 }
-TEST_F(DefectsTest, TheSameIdTwice) {
+TEST_F(DefectsTest, Upstream56TheSameIdTwice) {
     std::vector<std::byte> spoiled = encoded;
     std::memcpy(spoiled.data() + first_tensor() + sizeof(RpcTensor),
                 spoiled.data() + first_tensor(), sizeof(uint64_t));
     expect_failed(spoiled);
 }
-TEST_F(DefectsTest, ANodeThatIsItsOwnSource) {
+TEST_F(DefectsTest, Upstream56ANodeThatIsItsOwnSource) {
     std::vector<std::byte> spoiled = encoded;
     std::byte* const last = spoiled.data() + first_tensor() + (tensors() - 1) * sizeof(RpcTensor);
     std::memcpy(last + offsetof(RpcTensor, src), last, sizeof(uint64_t));
     expect_failed(spoiled);
 }
-TEST_F(DefectsTest, NodesWithoutNumber) {
+TEST_F(DefectsTest, Upstream56NodesWithoutNumber) {
     expect_failed(with(0, uint32_t{0x7fffffff}));
     expect_failed(with(0, UINT32_MAX));
 }
-TEST_F(DefectsTest, TensorsWithoutNumber) {
+TEST_F(DefectsTest, Upstream56TensorsWithoutNumber) {
     expect_failed(with(4 + 8 * size_t{nodes}, UINT32_MAX));
 }
-TEST_F(DefectsTest, AGraphThatEndsEarly) {
+TEST_F(DefectsTest, Upstream56AGraphThatEndsEarly) {
     for (const size_t size : {size_t{0}, size_t{3}, size_t{100}, encoded.size() - 1})
         expect_failed(std::span(encoded).first(size));
 }
-TEST_F(DefectsTest, UnknownType) {
+TEST_F(DefectsTest, Upstream56UnknownType) {
     expect_failed(with_last(offsetof(RpcTensor, type), uint32_t{GGML_TYPE_COUNT}));
     expect_failed(with_last(offsetof(RpcTensor, type), UINT32_MAX));
     // One that was removed, with a block of no elements.
     expect_failed(with_last(offsetof(RpcTensor, type), uint32_t{4}));
 }
-TEST_F(DefectsTest, UnknownOperation) {
+TEST_F(DefectsTest, Upstream56UnknownOperation) {
     expect_failed(with_last(offsetof(RpcTensor, op), uint32_t{GGML_OP_COUNT}));
     expect_failed(with_last(offsetof(RpcTensor, op), UINT32_MAX));
 }
-TEST_F(DefectsTest, AnOperationWithAFunctionPointer) {
+TEST_F(DefectsTest, Upstream56AnOperationWithAFunctionPointer) {
     for (const ggml_op op : {GGML_OP_CUSTOM, GGML_OP_MAP_CUSTOM1, GGML_OP_MAP_CUSTOM3})
         expect_failed(with_last(offsetof(RpcTensor, op), uint32_t{op}));
 }
-TEST_F(DefectsTest, DataOutsideOfTheBuffer) {
+TEST_F(DefectsTest, Upstream56DataOutsideOfTheBuffer) {
     expect_failed(with_last(offsetof(RpcTensor, data), uint64_t{1} << 40));
     expect_failed(with_last(offsetof(RpcTensor, data), UINT64_MAX - 16));
 }
-TEST_F(DefectsTest, AnAddressOfTheHostWithoutABuffer) {
+TEST_F(DefectsTest, Upstream56AnAddressOfTheHostWithoutABuffer) {
     const uint64_t secret = 0x5ec2e7;
     std::vector<std::byte> spoiled =
         with_last(offsetof(RpcTensor, data), uint64_t{reinterpret_cast<uintptr_t>(&secret)});
@@ -304,7 +296,7 @@ TEST_F(DefectsTest, AnAddressOfTheHostWithoutABuffer) {
                      Aborted);
     EXPECT_EQ(secret, 0x5ec2e7U);
 }
-TEST_F(DefectsTest, HandlesAndBasesAreNoAddressesOfTheHost) {
+TEST_F(DefectsTest, Upstream56HandlesAndBasesAreNoAddressesOfTheHost) {
 #if defined(__SANITIZE_ADDRESS__)
     GTEST_SKIP() << "AddressSanitizer maps small numbers";
 #endif
@@ -317,19 +309,19 @@ TEST_F(DefectsTest, HandlesAndBasesAreNoAddressesOfTheHost) {
     for (const uint64_t word : {handle, base, guest->buffer_type})
         EXPECT_FALSE(is_mapped_here(word)) << std::hex << word;
 }
-TEST_F(DefectsTest, AnInventedBufferType) {
+TEST_F(DefectsTest, Upstream56AnInventedBufferType) {
     const Encoder invented = Encoder().number(uint64_t{0x4141'4141'4141});
     EXPECT_EQ(guest->call(UpstreamCommand::kBufferTypeName, invented).string(), "CPU");
     EXPECT_GT(guest->call(UpstreamCommand::kBufferTypeAlignment, invented).number<uint64_t>(), 0U);
 }
-TEST_F(DefectsTest, AnInventedBuffer) {
+TEST_F(DefectsTest, Upstream56AnInventedBuffer) {
     for (const auto command :
          {UpstreamCommand::kBufferBase, UpstreamCommand::kFreeBuffer, UpstreamCommand::kClear})
         EXPECT_THROW(guest->call(command, Encoder().number(uint64_t{0x4141'4141'4141}).byte(1)),
                      Aborted);
     expect_failed(with_last(offsetof(RpcTensor, buffer), uint64_t{0x4141'4141'4141}));
 }
-TEST_F(DefectsTest, ATransferOutsideOfTheTensor) {
+TEST_F(DefectsTest, Upstream56ATransferOutsideOfTheTensor) {
     const RpcTensor tensor = UpstreamGuest::encode(graph->native.result, graph->place());
     struct Range {
         uint64_t offset;
@@ -346,14 +338,14 @@ TEST_F(DefectsTest, ATransferOutsideOfTheTensor) {
                                                   .number(range.size)),
                          Aborted);
 }
-TEST_F(DefectsTest, ABufferThatWasFreed) {
+TEST_F(DefectsTest, Upstream56ABufferThatWasFreed) {
     GuestGraph other(*guest, layer_like);
     EXPECT_TRUE(other.same_as_native());
     guest->free(other.buffer);
     EXPECT_EQ(other.compute(), GGML_STATUS_FAILED);
     EXPECT_THROW(guest->free(other.buffer), Aborted);
 }
-TEST_F(DefectsTest, ABlobThatIsGoneBeforeItsBuffer) {
+TEST_F(DefectsTest, Upstream56ABlobThatIsGoneBeforeItsBuffer) {
     GuestGraph other(*guest, layer_like);
     other.send_inputs();
     process->context.destroy_blob(*other.buffer.blob);
@@ -361,7 +353,7 @@ TEST_F(DefectsTest, ABlobThatIsGoneBeforeItsBuffer) {
     EXPECT_EQ(other.compute(), GGML_STATUS_SUCCESS);
     guest->free(other.buffer);
 }
-TEST_F(DefectsTest, AGraphThatChangesWhileItIsRead) {
+TEST_F(DefectsTest, Upstream56AGraphThatChangesWhileItIsRead) {
     Blob& data = guest->data();
     std::atomic<bool> done{false};
     std::thread scribbles([&] {
@@ -375,7 +367,7 @@ TEST_F(DefectsTest, AGraphThatChangesWhileItIsRead) {
     done = true;
     scribbles.join();
 }
-TEST_F(DefectsTest, UnknownCommandsAreAnswered) {
+TEST_F(DefectsTest, Upstream56UnknownCommandsAreAnswered) {
     for (const uint32_t command : {23U, 4096U, 5000U, UINT32_MAX})
         EXPECT_EQ(guest->raw_call(command, {}), 1U + 4 + 6) << command;
     // And commands without their arguments.

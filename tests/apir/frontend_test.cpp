@@ -235,7 +235,7 @@ TEST_F(FrontendTest, CopiesOnTheHost) {
 }
 
 // Upstream's frontend leaves its regions to the end of the process.
-TEST_F(FrontendTest, GivesRegionsBack) {
+TEST_F(FrontendTest, Upstream553GivesRegionsBack) {
     connect();
     ggml_backend_buffer_type_t const type = ggml_backend_dev_buffer_type(registry_.device(0));
     const size_t before = transport_->regions();
@@ -244,7 +244,7 @@ TEST_F(FrontendTest, GivesRegionsBack) {
     EXPECT_EQ(transport_->regions(), before);
 }
 
-TEST_F(FrontendTest, AHostThatGoesAwayAbortsNobody) {
+TEST_F(FrontendTest, Upstream5510AHostThatGoesAwayAbortsNobody) {
     connect();
     ggml_backend_t const backend = open();
     {
@@ -304,7 +304,7 @@ TEST_F(FrontendTest, OfABoolOnlyTheFirstByteCounts) {
     ggml_free(context);
 }
 
-TEST_F(FrontendTest, ATensorThatDoesNotFit32BitsFailsItsGraphAndNothingElse) {
+TEST_F(FrontendTest, Upstream559ATensorThatDoesNotFit32BitsFailsItsGraphAndNothingElse) {
     connect();
     ggml_backend_t const backend = open();
     ggml_context* const context =

@@ -1,9 +1,13 @@
 // A library of nobody's: the C interface of virglrenderer's APIR component and nothing of this
 // project's. Its answers are known bytes, what its callbacks say, or what libraries do wrong.
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace {
@@ -18,13 +22,20 @@ enum Command : uint32_t {
     kKnownBytes = 0,     // DEVICE_GET_DEVICE_COUNT
     kThreads = 1,        // DEVICE_GET_COUNT: 1 when all commands came from one thread
     kConfiguration = 2,  // DEVICE_GET_NAME: the value of ggml.library.path
+    kLogFile = 3,        // DEVICE_GET_DESCRIPTION: the variable for the log, as it finds it
     kUnknown = 11,       // as upstream's library: a code, and the reply's end is left alone
-    kEndOutside = 22,    // BACKEND_GRAPH_COMPUTE: the reply ends beyond its place
+    kSleep = 18,         // BUFFER_GET_TENSOR: the "buffer" is for how many milliseconds
+    kThrow = 19,         // BUFFER_CPY_TENSOR
     kFill = 20,          // BUFFER_CLEAR: the "buffer" is a region, whose first word gets the value
     kDie = 21,           // BUFFER_FREE_BUFFER
+    kEndOutside = 22,    // BACKEND_GRAPH_COMPUTE: the reply ends beyond its place
 };
 
-constexpr uint32_t kRefused = 6 + 9;
+// The value of ggml.library.reg that makes it refuse to start, with the code behind it.
+constexpr std::string_view kRefuse = "refuse ";
+// And the one with which it takes three seconds for that.
+constexpr std::string_view kStartSlowly = "start slowly";
+constexpr uint32_t kNoConfiguration = 6 + 9;
 constexpr uint32_t kNoSuchCommand = 6;
 constexpr uint32_t kNoSuchRegion = 1;
 
@@ -47,21 +58,30 @@ uint32_t fill(uint32_t context, const Callbacks& callbacks, const char* argument
     return 0;
 }
 
+void sleep_for(uint64_t milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+}
+
 }  // namespace
 
 #define SHOWN extern "C" __attribute__((visibility("default")))
 
 SHOWN uint32_t apir_backend_initialize(uint32_t context, Callbacks* callbacks) {
-    const char* const registration = callbacks->get_config(context, "ggml.library.reg");
-    if (registration != nullptr && std::string(registration) == "refuse")
-        return kRefused;
     only_context = context;
-    return callbacks->get_config(context, "apir.load_library.path") == nullptr ? kRefused : 0;
+    const char* const value = callbacks->get_config(context, "ggml.library.reg");
+    const std::string_view registration = value == nullptr ? "" : value;
+    if (registration.starts_with(kRefuse))
+        return static_cast<uint32_t>(std::atoi(value + kRefuse.size()));
+    if (registration == kStartSlowly)
+        sleep_for(3000);
+    const bool configured = callbacks->get_config(context, "apir.load_library.path") != nullptr;
+    return configured ? 0 : kNoConfiguration;
 }
 
 SHOWN void apir_backend_deinit(uint32_t context) {
     if (context != only_context)
         std::abort();
+    std::fprintf(stderr, "known answers: context %u ended\n", context);
 }
 
 SHOWN uint32_t apir_backend_dispatcher(uint32_t context, Callbacks* callbacks, uint32_t command,
@@ -85,6 +105,17 @@ SHOWN uint32_t apir_backend_dispatcher(uint32_t context, Callbacks* callbacks, u
             const std::string path = callbacks->get_config(context, "ggml.library.path");
             return answer(path.c_str(), path.size() + 1);
         }
+        case kLogFile: {
+            const char* const file = std::getenv("APIR_LLAMA_CPP_LOG_TO_FILE");
+            const std::string answered = file == nullptr ? "none" : file;
+            return answer(answered.c_str(), answered.size() + 1);
+        }
+        case kSleep:
+            *reply_after = reply;
+            sleep_for(read<uint64_t>(arguments));
+            return 0;
+        case kThrow:
+            throw std::bad_alloc();
         case kFill:
             *reply_after = reply;
             return fill(context, *callbacks, arguments);

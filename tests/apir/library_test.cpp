@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint32_t kGpu = 1;
 
-TEST_F(LibraryTest, TheStartOfAnUnmodifiedGuest) {
+TEST_F(LibraryTest, Upstream556TheStartOfAnUnmodifiedGuestFindsOneDevice) {
     const auto process = start();
     UpstreamGuest& guest = *process->guest;
     EXPECT_EQ(guest.name, "CPU");

@@ -1,36 +1,31 @@
 """A library of somebody else's interface computes for the host: here a copy of ours, which the host loads like any other."""
 import os
-import re
-import shutil
 import signal
 import subprocess
 
 import pytest
 
 from container import assert_text_equals_native, finish, messages
-from harness import generation, places, processes
-from harness.host import HostProgram
+from harness import generation, other_library, places, processes
 
 GUEST = places.build_folder() / "tests/apir/virtgpu_upstream_guest"
 REQUEST = generation.Request(tokens=24, options=generation.TRACE)
 
 
-def cpu_backend():
-    """The variant that ggml itself takes here: others round in other places."""
-    listed = subprocess.run([places.worker(), "--list-devices", "--backend", "cpu", "--log-level", "debug"],
-                            capture_output=True, text=True, timeout=60, check=True)
-    return re.search(r"loaded CPU backend from (\S+)", listed.stdout + listed.stderr).group(1)
+LOG = "earlier lines stay\n"
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return shutil.copy(places.backend_library(), tmp_path_factory.mktemp("library") / "libother.so")
+def worker_log(tmp_path_factory):
+    path = tmp_path_factory.mktemp("log") / "worker.log"
+    path.write_text(LOG)
+    return path
 
 
 @pytest.fixture(scope="module")
-def host(log_folder, library):
-    environment = {"VIRGL_APIR_BACKEND_LIBRARY": str(library), "APIR_LLAMA_CPP_GGML_LIBRARY_PATH": str(cpu_backend())}
-    with HostProgram(log_folder, serve="--listen", backend=None, environment=environment) as program:
+def host(log_folder, tmp_path_factory, worker_log):
+    with other_library.host(log_folder, tmp_path_factory.mktemp("library"), serve="--listen",
+                            environment={"APIR_LLAMA_CPP_LOG_TO_FILE": str(worker_log)}) as program:
         yield program
 
 
@@ -43,6 +38,21 @@ def test_upstreams_guest_computes_by_both_data_paths(host):
     finished = upstream_guest(host, "graphs")
     assert finished.returncode == 0, finished.stderr + host.log()[-2000:]
     assert "the same as native, by both paths" in finished.stdout
+
+
+def test_the_log_file_is_the_workers_alone(worker_log):
+    """The library would empty it."""
+    processes.wait_until(lambda: "context closed: " in worker_log.read_text(), 20, "the worker's line")
+    assert worker_log.read_text().startswith(LOG)
+
+
+def test_a_library_that_does_not_start_ends_the_host_before_it_listens(tmp_path):
+    command = [places.host_program(), "--listen", tmp_path / "socket", "--apir-library", places.backend_library()]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 1
+    assert "the APIR backend library does not start, its code is 8" in answer.stderr
+    assert "cannot open the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined" in answer.stderr
+    assert not (tmp_path / "socket").exists()
 
 
 def test_a_library_that_dies_fails_the_graph_and_aborts_nobody(host):

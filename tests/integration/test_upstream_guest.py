@@ -56,7 +56,7 @@ def test_a_killed_guest_leaves_nothing_and_disturbs_nobody(host):
     processes.wait_until(lambda: len(host.closed_contexts()) >= before + 2, 30, "the end of both contexts")
 
 
-def test_an_index_outside_of_its_tensor_fails_the_graph_and_aborts_nobody(host):
+def test_upstream_5_6_an_index_outside_of_its_tensor_fails_the_graph_and_aborts_nobody(host):
     other = start(host, "endless")
     assert other.stdout.readline() == "computing\n", other.stderr.read()
     assert "failed, and nothing was aborted" in run(host, "stray")

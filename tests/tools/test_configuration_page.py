@@ -26,7 +26,7 @@ def test_the_code_reads_variables():
     assert {"GGML_VIRTGPU_SOCKET", "VIRGL_ROUTE_VENUS_TO_APIR", "APIR_LLAMA_CPP_GGML_LIBRARY_REG"} <= read_by_the_code()
 
 
-def test_every_variable_is_on_the_page_and_no_other():
+def test_upstream_5_5_14_every_variable_is_on_the_page_and_no_other():
     assert on_the_page() == read_by_the_code()
 
 

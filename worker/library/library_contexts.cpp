@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "worker/library/library_dispatcher.h"
+#include "worker/library/library_callbacks.h"
+#include "worker/library/library_context.h"
 
 namespace virtgpu::worker {
 
@@ -11,8 +12,8 @@ namespace {
 using wire::Fault;
 using wire::Result;
 
-// Upstream's code for a backend that is registered, besides 0.
-constexpr uint32_t kRegistered = 6;
+// How exactly the limits are kept: a library knows no way to be told to stop.
+constexpr std::chrono::milliseconds kGrace(1000);
 
 class NoPinning : public backend::RegionPinning {
  public:
@@ -21,70 +22,41 @@ class NoPinning : public backend::RegionPinning {
     }
 };
 
-class LibraryContext : public backend::ServedContext {
+class NoRegions : public backend::Regions {
  public:
-    LibraryContext(uint32_t number, const ApirLibrary& library,
-                   std::unique_ptr<LibraryCallbacks> callbacks)
-        : number_(number), library_(library), callbacks_(std::move(callbacks)) {}
-    ~LibraryContext() override { LibraryContext::close(); }
-    LibraryContext(const LibraryContext&) = delete;
-    LibraryContext& operator=(const LibraryContext&) = delete;
-
-    Result<void> start(std::shared_ptr<const backend::Regions> regions, wire::Log& log) {
-        executor_ = TRY(backend::ForwardExecutor::start(
-            std::make_unique<LibraryDispatcher>(number_, library_, *callbacks_, counters_, log),
-            std::move(regions), {number_, log}));
-        return {};
+    Result<std::shared_ptr<wire::Region>> find(uint32_t region) const override {
+        return wire::fail(Fault::kPeer, "there is no region {}", region);
     }
-
-    Result<void> open_ring(uint32_t /*ring*/, wire::RingMemory /*memory*/,
-                           std::unique_ptr<backend::RingSignals> /*signals*/) override {
-        return wire::fail(Fault::kRefused, "the APIR backend library speaks level 1 alone");
-    }
-    void close_ring(uint32_t /*ring*/) override {}
-    Result<void> forward(backend::ForwardCall call) override {
-        executor_->submit(std::move(call));
-        return {};
-    }
-    void drain() override {
-        if (executor_)
-            executor_->drain();
-    }
-    void close() override {
-        if (!executor_)
-            return;
-        executor_ = nullptr;  // waits for its call
-        if (library_.deinit != nullptr)
-            library_.deinit(number_);
-    }
-    backend::ContextSummary summary() const override {
-        backend::ContextSummary summary;
-        summary.graphs = counters_.graphs;
-        summary.requests = counters_.requests;
-        return summary;
-    }
-
- private:
-    const uint32_t number_;
-    const ApirLibrary library_;
-    const std::unique_ptr<LibraryCallbacks> callbacks_;
-    LibraryCounters counters_;
-    std::unique_ptr<backend::ForwardExecutor> executor_;
 };
+
+std::string seconds(std::chrono::milliseconds time) {
+    return wire::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
 
 }  // namespace
 
-Result<std::unique_ptr<LibraryContexts>> LibraryContexts::open(const std::string& path,
-                                                               const backend::GgmlLibrary& ggml,
-                                                               Started started, wire::Log& log) {
-    const ApirLibrary library = TRY(ApirLibrary::open(path));
-    LibraryCallbacks::Configuration configuration{{"apir.load_library.path", path},
-                                                  {"ggml.library.path", ggml.path},
-                                                  {"ggml.library.reg", ggml.reg},
-                                                  {"ggml.library.init", ggml.init}};
-    return std::unique_ptr<LibraryContexts>(
-        new LibraryContexts(library, std::move(configuration), std::move(started), log));
+Result<std::unique_ptr<LibraryContexts>> LibraryContexts::open(LibraryOptions options,
+                                                               wire::Log& log) {
+    const ApirLibrary library = TRY(ApirLibrary::open(options.path));
+    return std::unique_ptr<LibraryContexts>(new LibraryContexts(library, std::move(options), log));
 }
+
+LibraryContexts::LibraryContexts(const ApirLibrary& library, LibraryOptions options, wire::Log& log)
+    : library_(library),
+      options_(std::move(options)),
+      log_(log),
+      calls_(options_.call_time, kGrace,
+             [this](uint32_t context) {
+                 options_.hung(
+                     wire::format("a call of context {} into the APIR backend library takes longer "
+                                  "than {} and cannot be broken off",
+                                  context, seconds(options_.call_time)));
+             }),
+      ends_(options_.end_time, kGrace, [this](uint32_t context) {
+          options_.hung(wire::format(
+              "the APIR backend library still works for context {}, which ended {} ago", context,
+              seconds(options_.end_time)));
+      }) {}
 
 std::shared_ptr<backend::RegionPinning> LibraryContexts::pinning() const {
     return std::make_shared<NoPinning>();
@@ -95,18 +67,33 @@ Result<std::unique_ptr<backend::ServedContext>> LibraryContexts::open_context(
     backend::ContextFailed /*failed*/) {
     if (std::exchange(used_, true))
         return wire::fail(Fault::kRefused, "the APIR backend library has had its one context");
-    auto callbacks = std::make_unique<LibraryCallbacks>(number, configuration_, regions);
-    const uint32_t code = library_.initialize(number, callbacks->functions());
-    callbacks->let_go_of_regions();
-    if (code != 0 && code != kRegistered)
-        return wire::fail(Fault::kRefused,
-                          "the APIR backend library does not start, its code is {}; see its own "
-                          "messages, and docs/interop.md for the codes",
-                          code);
-    TRY(started_());
-    auto context = std::make_unique<LibraryContext>(number, library_, std::move(callbacks));
-    TRY(context->start(std::move(regions), log_));
+    const LibraryCallbacks::Configuration configuration{{"apir.load_library.path", options_.path},
+                                                        {"ggml.library.path", options_.ggml.path},
+                                                        {"ggml.library.reg", options_.ggml.reg},
+                                                        {"ggml.library.init", options_.ggml.init}};
+    auto context = std::make_unique<LibraryContext>(
+        number, library_, std::make_unique<LibraryCallbacks>(number, configuration, regions),
+        LibraryTimes{calls_, ends_}, log_);
+    TRY(start(*context, number));
+    TRY(options_.started());
+    TRY(context->start_thread(std::move(regions)));
     return std::unique_ptr<backend::ServedContext>(std::move(context));
+}
+
+Result<void> LibraryContexts::start(LibraryContext& context, uint32_t number) {
+    backend::Watchdog watchdog(options_.start_time, kGrace, [this](uint32_t) {
+        options_.hung(
+            wire::format("the start of the APIR backend library takes longer than {} and cannot be "
+                         "broken off",
+                         seconds(options_.start_time)));
+    });
+    const backend::Watchdog::Timed timed(&watchdog, number);
+    return context.start_library(options_.ggml);
+}
+
+Result<void> LibraryContexts::try_out() {
+    TRY(open_context(1, std::make_shared<NoRegions>(), {}));
+    return {};
 }
 
 }  // namespace virtgpu::worker

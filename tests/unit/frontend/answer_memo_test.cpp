@@ -86,6 +86,23 @@ TEST(AnswerMemoTest, RemembersTheLatestAnswer) {
     EXPECT_EQ(memo.find("b"), 3);
 }
 
+TEST(AnswerMemoTest, AsksOnceAndAgainAfterAFailure) {
+    AnswerMemo<bool> memo;
+    const ggml_tensor node{};
+    int asked = 0;
+    const auto fails = [&]() -> wire::Result<bool> {
+        ++asked;
+        return wire::fail(wire::Fault::kRefused, "not now");
+    };
+    EXPECT_FALSE(memo.find_or_ask(node, fails));
+    EXPECT_FALSE(memo.find_or_ask(node, fails));
+    EXPECT_EQ(asked, 2);
+    const auto answers = [&]() -> wire::Result<bool> { return ++asked > 0; };
+    EXPECT_EQ(memo.find_or_ask(node, answers), true);
+    EXPECT_EQ(memo.find_or_ask(node, answers), true);
+    EXPECT_EQ(asked, 3);
+}
+
 TEST(AnswerMemoTest, IsBounded) {
     AnswerMemo<bool> memo;
     for (size_t i = 0; i < 3 * AnswerMemo<bool>::kMaxAnswers; ++i) {

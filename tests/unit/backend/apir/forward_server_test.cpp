@@ -56,6 +56,7 @@ class ServerDevice : public test::GuestDevice {
 };
 
 constexpr size_t kGreed = 256;
+constexpr uint64_t kMemory = uint64_t{64} << 20;
 
 // What a stream was given to do.
 struct Seen {
@@ -73,6 +74,7 @@ class ForwardServerTest : public testing::Test {
         HostOptions options;
         options.catalogue.backends = {"cpu"};
         options.threads = 2;
+        options.limits.memory_bytes = kMemory;
         host_ = *Host::create(options, log_);
         device_ = ggml_backend_reg_dev_get(ggml_backend_reg_by_name("CPU"), 0);
         original_ = *device_;
@@ -172,7 +174,7 @@ ggml_tensor* two_branches(ggml_context* context) {
     return ggml_add(context, one, other);
 }
 
-TEST_F(ForwardServerTest, TheBackendsOrderIsUsedWhereItChangesNothing) {
+TEST_F(ForwardServerTest, Upstream54TheBackendsOrderIsUsedWhereItChangesNothing) {
     seen_.reorders = true;
     watch();
     GuestGraph graph(guest(), two_branches);
@@ -206,6 +208,28 @@ TEST_F(ForwardServerTest, Upstream53AnUnchangedGraphIsNotBuiltAgain) {
     EXPECT_TRUE(graph.same_as_native());
     EXPECT_NE(seen_.graphs[3], seen_.graphs[0]);
     EXPECT_EQ(seen_.graphs[4], seen_.graphs[0]);
+}
+
+// Their bytes as they came and as they were built.
+TEST_F(ForwardServerTest, KnownGraphsCountAgainstTheMemoryAndGiveWayToBuffers) {
+    const auto free = [&] {
+        return guest().call(test::UpstreamCommand::kDeviceMemory).number<uint64_t>();
+    };
+    GuestGraph first(guest(), a_chain);
+    GuestGraph second(guest(), two_branches);
+    const uint64_t before = free();
+    EXPECT_TRUE(first.same_as_native());
+    const uint64_t with_one = free();
+    EXPECT_LT(with_one, before);
+    EXPECT_TRUE(second.same_as_native());
+    EXPECT_LT(free(), with_one);
+    const auto buffer = allocate_on_host(guest(), free() + 1);
+    EXPECT_NE(buffer.handle, UINT64_MAX);
+    guest().free(buffer);
+    EXPECT_TRUE(first.same_as_native()) << "it is built again";
+    const auto larger_than_all = allocate_on_host(guest(), kMemory + 1);
+    EXPECT_EQ(larger_than_all.handle, UINT64_MAX);
+    EXPECT_LT(free(), before) << "for which nothing was forgotten";
 }
 
 TEST_F(ForwardServerTest, BuffersAreRegionsWhereThereIsRoom) {

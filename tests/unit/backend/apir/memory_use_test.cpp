@@ -48,7 +48,7 @@ class MemoryUseTest : public ::testing::Test {
     }
 };
 
-TEST_F(MemoryUseTest, WhatIsWrittenOverIsNeededByNobodyElse) {
+TEST_F(MemoryUseTest, Upstream54WhatIsWrittenOverIsNeededByNobodyElse) {
     const uint32_t input = leaf(0);
     const uint32_t norm = node(1, {input}, GGML_OP_RMS_NORM);
     const uint32_t product = node(1, {norm, input}, GGML_OP_MUL);

@@ -40,6 +40,17 @@ TEST(BackendsCheck, WhatTheWorkerComplainsOfIsAWarning) {
             Verdict::kWarning, "no Vulkan", "--backend"));
 }
 
+TEST(BackendsCheck, AnotherLibraryIsStarted) {
+    const MadeUpRoot root;
+    auto options =
+        worker(root, "case \"$*\" in *--check*) echo 'it does not start' >&2; exit 1; esac");
+    options.apir_library = "/some/library.so";
+    EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kProblem, "it does not start",
+                    "without --apir-library"));
+    options.program = root.script("/worker2", "echo noise >&2");
+    EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kOk, "/some/library.so starts"));
+}
+
 TEST(VersionsCheck, BothProgramsAreOfOneBuild) {
     const MadeUpRoot root;
     EXPECT_TRUE(

@@ -58,6 +58,19 @@ TEST_F(RegistryTest, HasNoFunctionsForWhatNobodyAskedFor) {
               nullptr);
 }
 
+TEST_F(RegistryTest, Upstream556EachDeviceHasItsOwnNameAndBufferType) {
+    ASSERT_EQ(registry_.device_count(), 2U);
+    EXPECT_STRNE(ggml_backend_dev_name(registry_.device(0)),
+                 ggml_backend_dev_name(registry_.device(1)));
+    for (const size_t number : {0U, 1U}) {
+        ggml_backend_dev_t const device = registry_.device(number);
+        ggml_backend_buffer_type_t const type = ggml_backend_dev_buffer_type(device);
+        EXPECT_EQ(ggml_backend_buft_get_device(type), device);
+        EXPECT_TRUE(ggml_backend_dev_supports_buft(device, type));
+        EXPECT_FALSE(ggml_backend_dev_supports_buft(registry_.device(1 - number), type));
+    }
+}
+
 class FeaturesTest : public PluginTest {
  protected:
     FeaturesTest() : PluginTest({.features = {{"AVX2", "1"}, {"ROWS", "8"}}}) {}

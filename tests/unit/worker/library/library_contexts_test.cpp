@@ -1,10 +1,15 @@
 // The worker with a library of somebody else's: tests/apir/known_answers_library.cpp.
+#include "worker/library/library_contexts.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstring>
+#include <future>
 
+#include "tests/unit/backend/memory_region.h"
+#include "tests/unit/backend/recording_log.h"
 #include "tests/unit/worker/worker_process.h"
 #include "wire/generated/codec.h"
 
@@ -21,6 +26,12 @@ constexpr uint32_t kReplies = 4;
 constexpr uint32_t kData = 5;
 constexpr uint32_t kAnswered = 1 + protocol::kApirForwardSuccess;
 constexpr std::chrono::milliseconds kSoon(20000);
+constexpr int kHung = 3;  // the worker's exit code
+
+std::vector<std::string> with_library(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"--apir-library", VIRTGPU_KNOWN_ANSWERS});
+    return more;
+}
 
 class LibraryContextsTest : public ::testing::Test {
  protected:
@@ -62,17 +73,19 @@ class LibraryContextsTest : public ::testing::Test {
         return value;
     }
 
+    static std::string text(const SharedMemory& memory, uint64_t offset) {
+        std::array<char, 64> text{};
+        (void)memory.region->copy_out(offset, std::as_writable_bytes(std::span(text)));
+        text.back() = '\0';
+        return text.data();
+    }
+
     OpenStatus status_ = OpenStatus::kRefused;
     uint32_t serial_ = 0;
     SharedMemory replies_{16384};
     SharedMemory data_{16384};
     wire::FileDescriptor loan_{::memfd_create("loan", MFD_CLOEXEC)};
 };
-
-std::vector<std::string> with_library(std::vector<std::string> more = {}) {
-    more.insert(more.begin(), {"--apir-library", VIRTGPU_KNOWN_ANSWERS});
-    return more;
-}
 
 TEST_F(LibraryContextsTest, TheLibraryAnswersFromOneThread) {
     WorkerProcess worker(with_library());
@@ -92,9 +105,17 @@ TEST_F(LibraryContextsTest, TheLibraryAsksForItsConfiguration) {
     WorkerProcess worker(with_library({"--ggml-library", "/some/libggml.so"}));
     open_with_regions(worker);
     ASSERT_EQ(call(worker, ForwardCommand::kDeviceGetName), kAnswered) << worker.log();
-    std::array<char, 17> path{};
-    (void)replies_.region->copy_out(4, std::as_writable_bytes(std::span(path)));
-    EXPECT_STREQ(path.data(), "/some/libggml.so");
+    EXPECT_EQ(text(replies_, 4), "/some/libggml.so");
+}
+
+// Two would write it: the worker appends, and upstream's library empties it first.
+TEST_F(LibraryContextsTest, TheLogFileIsTheWorkersAlone) {
+    ::setenv("APIR_LLAMA_CPP_LOG_TO_FILE", "/some/file", 1);
+    WorkerProcess worker(with_library());
+    ::unsetenv("APIR_LLAMA_CPP_LOG_TO_FILE");
+    open_with_regions(worker);
+    ASSERT_EQ(call(worker, ForwardCommand::kDeviceGetDescription), kAnswered) << worker.log();
+    EXPECT_EQ(text(replies_, 4), "none");
 }
 
 TEST_F(LibraryContextsTest, TheLibraryReachesTheRegionsOfItsContextAndNoOther) {
@@ -138,11 +159,45 @@ TEST_F(LibraryContextsTest, ACrashEndsTheWorkerAlone) {
     EXPECT_TRUE(worker.wait_closed());
 }
 
-TEST_F(LibraryContextsTest, ALibraryThatDoesNotStartAndASecondContextAreRefused) {
-    WorkerProcess refuses(with_library({"--ggml-library-reg", "refuse"}));
-    open_context(refuses);
+TEST_F(LibraryContextsTest, AnExceptionIsAnsweredAsAFailure) {
+    WorkerProcess worker(with_library());
+    open_with_regions(worker);
+    EXPECT_EQ(call(worker, ForwardCommand::kBufferCpyTensor), kAnswered);
+    EXPECT_EQ(word(replies_, 4) & 0xff, 0U) << "not copied";
+    EXPECT_THAT(worker.log(),
+                HasSubstr("context 7: command 19 of the APIR backend library: std::bad_alloc"));
+    EXPECT_EQ(call(worker, ForwardCommand::kDeviceGetDeviceCount), kAnswered);
+}
+
+TEST_F(LibraryContextsTest, ACallThatNeverReturnsEndsTheWorkerWithItsReason) {
+    WorkerProcess worker(with_library({"--graph-seconds", "1"}));
+    open_with_regions(worker);
+    EXPECT_EQ(call(worker, ForwardCommand::kBufferGetTensor, {10, 0}), kAnswered) << "10 ms";
+    worker.send(
+        WorkerMessage::kForward,
+        protocol::WorkerForwardRequest{kContext,
+                                       99,
+                                       static_cast<uint32_t>(ForwardCommand::kBufferGetTensor),
+                                       kReplies,
+                                       0,
+                                       {3'600'000, 0}});
+    EXPECT_EQ(worker.wait(kSoon), kHung);
+    EXPECT_THAT(worker.log(), HasSubstr("a call of context 7 into the APIR backend library takes "
+                                        "longer than 1 s and cannot be broken off"));
+}
+
+TEST_F(LibraryContextsTest, ALibraryThatDoesNotStartIsRefusedWithWhatItsCodeSays) {
+    WorkerProcess worker(
+        with_library({"--ggml-library", "/some/libggml.so", "--ggml-library-reg", "refuse 14"}));
+    open_context(worker);
     EXPECT_EQ(status_, OpenStatus::kRefused);
-    EXPECT_THAT(refuses.log(), HasSubstr("does not start, its code is 15"));
+    EXPECT_THAT(worker.log(), HasSubstr("the APIR backend library does not start, its code is 14: "
+                                        "/some/libggml.so has no device"));
+    EXPECT_THAT(worker.log(), HasSubstr("known answers: context 7 ended"))
+        << "its start may have left something behind";
+}
+
+TEST_F(LibraryContextsTest, ASecondContextIsRefused) {
     WorkerProcess worker(with_library());
     open_with_regions(worker);
     open_context(worker, kContext + 1);
@@ -171,8 +226,86 @@ TEST_F(LibraryContextsTest, WhatIsNoSuchLibraryEndsWithAMessage) {
     WorkerProcess program({"--check", "--apir-library", "/etc/passwd"});
     EXPECT_EQ(program.wait(kSoon), 1);
     EXPECT_THAT(program.log(), HasSubstr("cannot open the APIR backend library: /etc/passwd: "));
+}
+
+// What a guest's first context would meet is met before anybody connects.
+TEST_F(LibraryContextsTest, TheCheckStartsTheLibraryAndItsSandbox) {
     WorkerProcess good(with_library({"--check"}));
     EXPECT_EQ(good.wait(kSoon), 0) << good.log();
+    EXPECT_THAT(good.log(), HasSubstr("sandbox: "));
+    EXPECT_THAT(good.log(), HasSubstr("system calls"));
+    EXPECT_THAT(good.log(), HasSubstr("known answers: context 1 ended"));
+    WorkerProcess refuses(with_library({"--check", "--ggml-library-reg", "refuse 8"}));
+    EXPECT_EQ(refuses.wait(kSoon), 1);
+    EXPECT_THAT(refuses.log(),
+                HasSubstr("the APIR backend library does not start, its code is 8: cannot open the "
+                          "GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined"));
+}
+
+// In this process.
+class OpenedLibrary : public ::testing::Test {
+ protected:
+    void SetUp() override { options_.path = VIRTGPU_KNOWN_ANSWERS; }
+
+    wire::Result<std::unique_ptr<backend::ServedContext>> open() {
+        contexts_ = *LibraryContexts::open(options_, log_);
+        return contexts_->open_context(kContext, std::make_shared<backend::TestRegions>(), {});
+    }
+
+    LibraryOptions options_;
+    backend::RecordingLog log_;
+    std::unique_ptr<LibraryContexts> contexts_;
+};
+
+TEST_F(OpenedLibrary, IsEndedWhenWhatComesAfterItsStartFails) {
+    options_.started = [] {
+        return wire::Result<void>(wire::fail(wire::Fault::kSystem, "no sandbox"));
+    };
+    ::testing::internal::CaptureStderr();
+    const auto opened = open();
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "known answers: context 7 ended\n");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().message(), "no sandbox");
+}
+
+TEST_F(OpenedLibrary, HasATimeToStartIn) {
+    std::promise<std::string> hung;
+    options_.ggml.reg = "start slowly";
+    options_.start_time = std::chrono::milliseconds(10);
+    options_.hung = [&](const std::string& why) { hung.set_value(why); };
+    EXPECT_TRUE(open()) << "when nobody ends the process";
+    auto why = hung.get_future();
+    ASSERT_EQ(why.wait_for(kSoon), std::future_status::ready);
+    EXPECT_THAT(why.get(), HasSubstr("the start of the APIR backend library takes longer than"));
+}
+
+TEST_F(OpenedLibrary, IsEndedOnce) {
+    auto opened = open();
+    ASSERT_TRUE(opened);
+    ::testing::internal::CaptureStderr();
+    (*opened)->close();
+    (*opened).reset();
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "known answers: context 7 ended\n");
+}
+
+TEST_F(OpenedLibrary, HasATimeToEndInAlsoWhereCallsHaveNone) {
+    std::promise<std::string> hung;
+    options_.end_time = std::chrono::milliseconds(10);
+    options_.hung = [&](const std::string& why) { hung.set_value(why); };
+    auto opened = open();
+    ASSERT_TRUE(opened);
+    std::vector<std::byte> three_seconds(sizeof(uint64_t));
+    const uint64_t milliseconds = 3000;
+    std::memcpy(three_seconds.data(), &milliseconds, sizeof milliseconds);
+    ASSERT_TRUE((*opened)->forward({static_cast<uint32_t>(ForwardCommand::kBufferGetTensor),
+                                    kReplies, 0, three_seconds, [] {}}));
+    while ((*opened)->summary().requests == 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    (*opened)->close();
+    auto why = hung.get_future();
+    ASSERT_EQ(why.wait_for(kSoon), std::future_status::ready);
+    EXPECT_THAT(why.get(),
+                HasSubstr("the APIR backend library still works for context 7, which ended"));
 }
 
 }  // namespace

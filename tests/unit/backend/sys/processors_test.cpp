@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -10,7 +11,9 @@ namespace {
 
 class ProcessorQuotaTest : public testing::Test {
  protected:
-    ProcessorQuotaTest() : root_(std::filesystem::path(testing::TempDir()) / "virtgpu-groups") {
+    ProcessorQuotaTest() {
+        std::string pattern = testing::TempDir() + "virtgpu-groups-XXXXXX";  // tests run at once
+        root_ = ::mkdtemp(pattern.data());
         std::filesystem::create_directories(root_ / "slice/service");
     }
     ~ProcessorQuotaTest() override { std::filesystem::remove_all(root_); }

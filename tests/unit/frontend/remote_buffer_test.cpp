@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "frontend/remote_buffer.h"
-#include "tests/unit/frontend/plugin/shared_memory_fixture.h"
+#include "tests/unit/frontend/shared_memory_fixture.h"
 
 namespace virtgpu::frontend {
 namespace {

@@ -88,6 +88,15 @@ TEST_F(SocketTransportTest, HostMayRefuseARegion) {
     EXPECT_EQ(region.error().fault(), wire::Fault::kRefused);
 }
 
+// Upstream's frontend keeps its device open until the process ends.
+TEST_F(SocketTransportTest, Upstream5511TheConnectionEndsWithItsTransport) {
+    ASSERT_FALSE(*host_->receive(milliseconds(1))) << "nothing is said yet";
+    transport_.reset();
+    const auto after = host_->receive(milliseconds(1000));
+    ASSERT_FALSE(after);
+    EXPECT_EQ(after.error().fault(), wire::Fault::kLost);
+}
+
 class SignalsTest : public SocketTransportTest {
  protected:
     SignalsTest() {

@@ -1,5 +1,5 @@
 // Asynchronous transfers of buffers in memory that the host sees as well, and of weights there.
-#include "tests/unit/frontend/plugin/shared_memory_fixture.h"
+#include "tests/unit/frontend/shared_memory_fixture.h"
 
 namespace virtgpu::frontend {
 namespace {
