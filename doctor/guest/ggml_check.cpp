@@ -16,7 +16,6 @@ namespace {
 
 constexpr const char* kSubject = "ggml";
 constexpr int kNoGgml = 3;
-constexpr std::chrono::seconds kTime(60);  // a worker's backends may take their time
 
 // In the child: prints what ggml answers.
 int print_answer(const std::string& library) {
@@ -125,7 +124,7 @@ Findings about(const GgmlAnswer& answer, const std::string& said) {
 }  // namespace
 
 Findings GgmlCheck::examine() {
-    const auto end = in_child([this] { return print_answer(library_); }, kTime);
+    const auto end = in_child([this] { return print_answer(library_); }, time_);
     if (!end)
         return {
             problem(kSubject, wire::format("{}: {}", library_, end.error().message()),

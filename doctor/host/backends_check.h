@@ -2,19 +2,23 @@
 
 #include "device/apir/worker_options.h"
 #include "doctor/check.h"
+#include "doctor/child.h"
 
 namespace virtgpu::doctor {
 
 // Which ggml backends the worker finds, and what they have.
 class BackendsCheck : public Check {
  public:
-    explicit BackendsCheck(apir::WorkerOptions worker) : worker_(std::move(worker)) {
+    // `time`: how long the backends may take to start.
+    explicit BackendsCheck(apir::WorkerOptions worker, std::chrono::seconds time = kChildTime)
+        : worker_(std::move(worker)), time_(time) {
         worker_.log_level = "warning";  // what it says is reported
     }
     Findings examine() override;
 
  private:
     apir::WorkerOptions worker_;
+    std::chrono::seconds time_;
 };
 
 }  // namespace virtgpu::doctor

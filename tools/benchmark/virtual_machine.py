@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from benchmark import llama_bench, traffic
-from harness import generation, guest, image, places
+from harness import generation, guest, image, places, qemu
 from harness.host import HostProgram
 
 SHORTER, LONGER = 16, 272  # tokens
@@ -20,7 +20,7 @@ def measure(settings):
     logs = settings.logs / "virtual-machine"
     folder = image.build(places.frontend())
     accelerator = guest.best_accelerator(folder)
-    with HostProgram(logs, threads=settings.threads) as host, \
+    with HostProgram(logs, threads=settings.threads, arguments=qemu.host_options()) as host, \
             guest.Guest(folder, logs, devices=[host.socket], accelerator=accelerator,
                         processors=PROCESSORS) as machine:
         counted = traffic.of_tokens(lambda tokens: _counted(machine, host, tokens), SHORTER, LONGER, settings.rounds)

@@ -41,9 +41,19 @@ def version():
 
 
 def device_kind():
-    """"whole", or "legacy" where the guest has neither blobs nor context types."""
+    """"whole"; "windowless", the same whose regions are the guest's own memory; or "legacy", where the guest has neither
+    blobs nor context types, either."""
     return os.environ.get("DEVICE_KIND") or (
         "whole" if _major_version() >= FIRST_WITH_WHOLE_DEVICE else "legacy")
+
+
+def regions_are_guest_memory():
+    return device_kind() != "whole"
+
+
+def host_options():
+    """What makes the host program serve a device of that kind."""
+    return ("--window", "0") if device_kind() == "windowless" else ()
 
 
 def device(chardev):
