@@ -6,8 +6,6 @@ from harness.guest import Guest
 from harness.host import HostProgram
 
 PROGRAM = places.build_folder() / "tests/apir/virtgpu_upstream_guest"
-# Linked to be started with the loader of where it was built.
-START = f"LD_LIBRARY_PATH=/usr/lib/{places.TRIPLET} /usr/lib64/ld-linux-x86-64.so.2 /usr/bin/virtgpu_upstream_guest"
 APIR = 10
 VENUS = 4  # what upstream's frontend asks for where nobody tells it otherwise
 
@@ -30,7 +28,7 @@ def guest(host, guest_image, log_folder):
 
 
 def command(capset, task):
-    return f"{START} --capset {capset} {task}"
+    return f"{image.command_for(PROGRAM)} --capset {capset} {task}"
 
 
 @pytest.mark.parametrize("capset", [APIR, VENUS])
