@@ -49,11 +49,11 @@ GgmlAnswer parse_answer(const std::string& output) {
 
 // Our plug-in's own messages.
 std::string messages_in(const std::string& errors) {
-    constexpr std::string_view kPrefix = "ggml-virtgpu: ";
     std::vector<std::string> messages;
     for (const std::string& line : lines_of(errors))
-        if (line.starts_with(kPrefix))
-            messages.push_back(line.substr(kPrefix.size()));
+        for (const std::string_view prefix : {"ggml-virtgpu: warning: ", "ggml-virtgpu: error: "})
+            if (line.starts_with(prefix))
+                messages.push_back(line.substr(prefix.size()));
     return wire::join(messages, "\n");
 }
 
