@@ -33,10 +33,10 @@ Finding about_memory(const QemuCommandLine& line, const std::string& device,
         return problem(subject, "the guest's memory is not shared: the device cannot work in it",
                        kShare);
     if (line.has_huge_pages() && !device.starts_with(kGeneric))
-        return problem(subject,
-                       wire::format("the guest's memory is of huge pages: {} shares single ones",
-                                    device),
-                       kShare);
+        return problem(
+            subject,
+            wire::format("the guest's memory is of huge pages: {} shares single ones", device),
+            kShare);
     return ok(subject, "the guest's memory is shared");
 }
 
@@ -69,7 +69,8 @@ Finding about_version(const QemuCommandLine& line, const std::string& device,
     if (!generic && path == DevicePath::kGeneric)
         return warning(subject, wire::format("{} shares guest memory only", device), right);
     if (needs_kvm(*version) && !line.wants_kvm())
-        return problem(subject, wire::format("QEMU {} has {} with KVM alone", version->text(), device),
+        return problem(subject,
+                       wire::format("QEMU {} has {} with KVM alone", version->text(), device),
                        "-accel kvm, or a newer QEMU");
     return ok(subject, wire::format("QEMU {} has {}", version->text(), device));
 }

@@ -135,8 +135,7 @@ bool QemuCommandLine::shares_memory() const {
             return false;
         const std::string share = value(*backend, "share");
         // A memfd is shared unless it is said that it is not.
-        return is_on(share) ||
-               (share.empty() && value(*backend, "") == "memory-backend-memfd");
+        return is_on(share) || (share.empty() && value(*backend, "") == "memory-backend-memfd");
     });
 }
 
@@ -158,7 +157,9 @@ bool QemuCommandLine::wants_kvm() const {
         return std::any_of(found.begin(), found.end(),
                            [&](const Option& one) { return is_kvm(value(one, key)); });
     };
-    return enables_kvm_ || among("-accel", "") || among("-machine", "accel");
+    // Debian's `kvm` and Fedora's `qemu-kvm` ask for it themselves.
+    return enables_kvm_ || program_.ends_with("kvm") || among("-accel", "") ||
+           among("-machine", "accel");
 }
 
 }  // namespace virtgpu::doctor

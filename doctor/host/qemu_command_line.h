@@ -25,7 +25,7 @@ class QemuCommandLine {
     bool shares_memory() const;
     // Whether some of the guest's memory is of huge pages that were set aside (hugetlbfs).
     bool has_huge_pages() const;
-    // Whether it asks for KVM, perhaps among others.
+    // Whether it asks for KVM, perhaps among other accelerators.
     bool wants_kvm() const;
 
  private:

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/unit/host/configuration_text.h"
 #include "tests/unit/environment_variable.h"
+#include "tests/unit/host/configuration_text.h"
 
 namespace virtgpu::host {
 namespace {

@@ -1,4 +1,5 @@
-// What only a backend of somebody else's can do to ggml; the rest is in tests/integration/test_doctor.py.
+// What only a backend of somebody else's can do to ggml; the rest is in
+// tests/integration/test_doctor.py.
 #include "doctor/guest/ggml_check.h"
 
 #include <gtest/gtest.h>

@@ -101,9 +101,9 @@ TEST_F(MachinesCheckTest, AQemuThatCannotBe) {
         EXPECT_TRUE(
             has(examine("7.2.22", std::string(kLegacyDevice) + " " + kSharedMemory + accelerator),
                 Verdict::kProblem, "with KVM alone", "-accel kvm"));
-    EXPECT_TRUE(has(
-        MachinesCheck(words_of(std::string("/no/qemu ") + kLegacyDevice), *root_).examine(),
-        Verdict::kWarning, "/no/qemu --version", "name QEMU's program first"));
+    EXPECT_TRUE(
+        has(MachinesCheck(words_of(std::string("/no/qemu ") + kLegacyDevice), *root_).examine(),
+            Verdict::kWarning, "/no/qemu --version", "name QEMU's program first"));
 }
 
 TEST_F(MachinesCheckTest, AGenericDeviceThatIsNoGpu) {
