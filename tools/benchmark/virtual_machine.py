@@ -19,7 +19,7 @@ PROCESSORS = 2
 PROGRAM = places.build_folder() / "tools/benchmark" / micro.PROGRAM
 BACKENDS = f"/usr/lib/{places.TRIPLET}/ggml/backends0"
 # Of a size that is shared everywhere, and of one that guest memory is too small for.
-ROWS = "^(round_trip_|(memcpy|set_bytes|get_bytes)/(16384|4194304|268435456)/)"
+ROWS = "^(round_trip_|(memcpy|set_bytes|get_bytes)/(65536|16777216|268435456)/)"
 
 
 def measure(settings):
@@ -37,7 +37,7 @@ def _with_device(kind, folder, accelerator, settings):
         counted = traffic.of_tokens(lambda tokens: _counted(kind, machine, host, tokens), SHORTER, LONGER,
                                     settings.rounds)
         return {"per token": counted, "tokens per second": _speeds(kind, machine, settings.rounds),
-                "single things": _single_things(kind, machine)}
+                "single things": _single_things(kind, machine, settings.rounds)}
 
 
 def _say(kind, what):
@@ -68,10 +68,11 @@ def _bench(machine, tokens, options, variables=""):
     return speed, traffic.of_frontend(finished.errors)
 
 
-def _single_things(kind, machine):
+def _single_things(kind, machine, rounds):
     _say(kind, "single things")
-    options = shlex.join([generation.DEVICE, BACKENDS, "--benchmark_format=json", f"--benchmark_filter={ROWS}"])
-    finished = _run(machine, f"{image.command_for(PROGRAM)} {options}")
+    options = [generation.DEVICE, BACKENDS, "--benchmark_format=json", f"--benchmark_filter={ROWS}",
+               "--benchmark_min_time=0.05", f"--benchmark_repetitions={rounds}"]
+    finished = _run(machine, f"{image.command_for(PROGRAM)} {shlex.join(options)}")
     return micro.samples(json.loads(finished.output)["benchmarks"])
 
 
