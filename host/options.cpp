@@ -92,8 +92,9 @@ Result<bool> set_from_environment(const OptionRow& row, CLI::Option& option) {
 Result<void> check_keys(const Configuration& configuration, const std::vector<OptionRow>& table,
                         const std::string& path) {
     for (const auto& [key, value] : configuration) {
-        const bool known = std::any_of(table.begin(), table.end(),
-                                       [&](const OptionRow& row) { return row.key == key; });
+        const bool known =
+            std::any_of(table.begin(), table.end(),
+                        [&, &key = key](const OptionRow& row) { return row.key == key; });
         if (known)
             continue;
         std::vector<std::string> keys;
