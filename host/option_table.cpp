@@ -210,7 +210,8 @@ std::vector<OptionRow> tenant_rows() {
          .variables = "GGML_VIRTGPU_HOST_WINDOW",
          .key = "memory.window",
          .value = "SIZE",
-         .help = "Memory that a guest can share with the host, a power of two such as 16G",
+         .help = "Memory that a guest can share with the host, a power of two such as 16G; 0: a VM "
+                 "shares its own memory instead",
          .default_value = "half of this machine's memory, at most 64G",
          .declare = value([](Draft & d) -> auto& { return d.window; })},
         {.names = "--trace",

@@ -92,8 +92,9 @@ Result<bool> set_from_environment(const OptionRow& row, CLI::Option& option) {
 Result<void> check_keys(const Configuration& configuration, const std::vector<OptionRow>& table,
                         const std::string& path) {
     for (const auto& [key, value] : configuration) {
-        const bool known = std::any_of(table.begin(), table.end(),
-                                       [&](const OptionRow& row) { return row.key == key; });
+        const bool known =
+            std::any_of(table.begin(), table.end(),
+                        [&, &key = key](const OptionRow& row) { return row.key == key; });
         if (known)
             continue;
         std::vector<std::string> keys;
@@ -154,6 +155,16 @@ Result<void> set_limits(Draft& draft) {
     return {};
 }
 
+// Without one, VMs share their own memory; containers have nothing else to share.
+Result<uint64_t> window_size(const Draft& draft) {
+    if (draft.window.empty())
+        return default_window_size();
+    const uint64_t size = TRY(check_window_size(TRY(parse_size(draft.window))));
+    if (size == 0 && !draft.options.listen.containers.empty())
+        return wire::fail(Fault::kRefused, "--window 0 is for VMs alone, not for --listen");
+    return size;
+}
+
 // Upstream's library takes one context in its process, and knows no rings.
 void set_manner_of_library(device::TenantOptions& tenant) {
     if (tenant.worker.apir_library.empty())
@@ -173,9 +184,7 @@ Result<void> complete(Draft& draft) {
     if (options.task == Task::kServe && options.listen.anywhere() == options.connection.has_value())
         return wire::fail(Fault::kRefused,
                           "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
-    options.tenant.window_size = draft.window.empty()
-                                     ? default_window_size()
-                                     : TRY(check_window_size(TRY(parse_size(draft.window))));
+    options.tenant.window_size = TRY(window_size(draft));
     TRY(set_limits(draft));
     set_manner_of_library(options.tenant);
     options.sandbox = draft.sandbox == "no" ? sandbox::Mode::kNone : sandbox::Mode::kStrict;

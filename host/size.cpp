@@ -51,8 +51,10 @@ uint64_t default_window_size() {
 }
 
 Result<uint64_t> check_window_size(uint64_t size) {
-    if (!std::has_single_bit(size) || size < kMebibyte || size > kTebibyte)
-        return fail(Fault::kRefused, "--window must be a power of two from 1M to 1T");
+    const bool is_power = std::has_single_bit(size) && size >= kMebibyte && size <= kTebibyte;
+    if (size != 0 && !is_power)
+        return fail(Fault::kRefused,
+                    "--window must be a power of two from 1M to 1T, or 0 for none");
     return size;
 }
 

@@ -14,7 +14,7 @@ wire::Result<uint64_t> parse_size(const std::string& text);
 // of the machine's memory, because a guest may fill all of it, and at most 64 GiB: larger windows
 // need address bits that common guests do not have.
 uint64_t default_window_size();
-// Fault::kRefused when it is no power of two from 1 MiB to 1 TiB.
+// Fault::kRefused when it is neither a power of two from 1 MiB to 1 TiB nor 0, for no window.
 wire::Result<uint64_t> check_window_size(uint64_t size);
 
 }  // namespace virtgpu::host

@@ -288,14 +288,15 @@ void Endpoint::note_when_ready() {
 
 void Endpoint::log_ready() const {
     constexpr uint64_t kNeeded = bit(gpu::kFeatureContextInit) | bit(gpu::kFeatureResourceBlob);
-    if ((features_ & kNeeded) == kNeeded)
+    const bool whole = (features_ & kNeeded) == kNeeded;
+    if (whole && channel_.size() != 0)
         log_.info("device ready: virtio features {:#x}, vhost-user features {:#x}, window {} MiB",
                   features_, protocol_features_, channel_.size() >> 20U);
     else
         log_.info(
-            "device ready without context types or blobs, its regions are the guest's own "
-            "memory: virtio features {:#x}, vhost-user features {:#x}",
-            features_, protocol_features_);
+            "device ready without {}, its regions are the guest's own memory: virtio features "
+            "{:#x}, vhost-user features {:#x}",
+            whole ? "a window" : "context types or blobs", features_, protocol_features_);
 }
 
 void Endpoint::take_control(const virtio::Chain& chain) {

@@ -57,8 +57,8 @@ Findings describe_features(const std::string& name, const frontend::DeviceParame
     else
         findings.push_back(warning(
             "features", wire::format("{}: no {}", name, wire::join(missing)),
-            "use QEMU 11.1 or newer with vhost-user-test-device-pci, and Linux 5.16 or newer "
-            "in the guest"));
+            "use QEMU 11.1 or newer with vhost-user-test-device-pci, a host program that has a "
+            "--window, and Linux 5.16 or newer in the guest"));
     return findings;
 }
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr const char* kSubject = "ggml";
 constexpr int kNoGgml = 3;
-constexpr std::chrono::seconds kTime(60);  // a worker's backends may take their time
 
 // In the child: prints what ggml answers.
 int print_answer(const std::string& library) {
@@ -50,11 +49,11 @@ GgmlAnswer parse_answer(const std::string& output) {
 
 // Our plug-in's own messages.
 std::string messages_in(const std::string& errors) {
-    constexpr std::string_view kPrefix = "ggml-virtgpu: ";
     std::vector<std::string> messages;
     for (const std::string& line : lines_of(errors))
-        if (line.starts_with(kPrefix))
-            messages.push_back(line.substr(kPrefix.size()));
+        for (const std::string_view prefix : {"ggml-virtgpu: warning: ", "ggml-virtgpu: error: "})
+            if (line.starts_with(prefix))
+                messages.push_back(line.substr(prefix.size()));
     return wire::join(messages, "\n");
 }
 
@@ -125,7 +124,7 @@ Findings about(const GgmlAnswer& answer, const std::string& said) {
 }  // namespace
 
 Findings GgmlCheck::examine() {
-    const auto end = in_child([this] { return print_answer(library_); }, kTime);
+    const auto end = in_child([this] { return print_answer(library_); }, time_);
     if (!end)
         return {
             problem(kSubject, wire::format("{}: {}", library_, end.error().message()),

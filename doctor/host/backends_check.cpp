@@ -1,7 +1,5 @@
 #include "doctor/host/backends_check.h"
 
-#include "doctor/child.h"
-
 namespace virtgpu::doctor {
 
 namespace {
@@ -34,7 +32,7 @@ Findings BackendsCheck::examine_library() const {
 Findings BackendsCheck::examine_backends() const {
     auto command = apir::worker_command(worker_);
     command.emplace_back("--list-devices");
-    const auto answer = run_program(command);
+    const auto answer = run_program(command, time_);
     if (!answer)
         return {problem(kSubject, answer.error().message(),
                         "a backend hangs when it starts: leave it out with --backend")};

@@ -2,6 +2,7 @@
 
 #include "device/apir/worker_options.h"
 #include "doctor/check.h"
+#include "doctor/child.h"
 
 namespace virtgpu::doctor {
 
@@ -9,7 +10,9 @@ namespace virtgpu::doctor {
 // computes instead.
 class BackendsCheck : public Check {
  public:
-    explicit BackendsCheck(apir::WorkerOptions worker) : worker_(std::move(worker)) {
+    // `time`: how long the backends may take to start.
+    explicit BackendsCheck(apir::WorkerOptions worker, std::chrono::seconds time = kChildTime)
+        : worker_(std::move(worker)), time_(time) {
         worker_.log_level = "warning";  // what it says is reported
     }
     Findings examine() override;
@@ -19,6 +22,7 @@ class BackendsCheck : public Check {
     Findings examine_library() const;
 
     apir::WorkerOptions worker_;
+    std::chrono::seconds time_;
 };
 
 }  // namespace virtgpu::doctor

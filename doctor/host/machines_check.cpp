@@ -27,11 +27,17 @@ std::vector<std::string> split_at_zeroes(const std::string& text) {
     return words;
 }
 
-Finding about_memory(const QemuCommandLine& line, const std::string& subject) {
-    if (line.shares_memory())
-        return ok(subject, "the guest's memory is shared");
-    return problem(subject, "the guest's memory is not shared: the device cannot work in it",
-                   kShare);
+Finding about_memory(const QemuCommandLine& line, const std::string& device,
+                     const std::string& subject) {
+    if (!line.shares_memory())
+        return problem(subject, "the guest's memory is not shared: the device cannot work in it",
+                       kShare);
+    if (line.has_huge_pages() && !device.starts_with(kGeneric))
+        return problem(
+            subject,
+            wire::format("the guest's memory is of huge pages: {} shares single ones", device),
+            kShare);
+    return ok(subject, "the guest's memory is shared");
 }
 
 // The generic device is what its options make it.
@@ -62,6 +68,10 @@ Finding about_version(const QemuCommandLine& line, const std::string& device,
                        path == DevicePath::kNone ? "use a newer QEMU" : right);
     if (!generic && path == DevicePath::kGeneric)
         return warning(subject, wire::format("{} shares guest memory only", device), right);
+    if (needs_kvm(*version) && !line.wants_kvm())
+        return problem(subject,
+                       wire::format("QEMU {} has {} with KVM alone", version->text(), device),
+                       "-accel kvm, or a newer QEMU");
     return ok(subject, wire::format("QEMU {} has {}", version->text(), device));
 }
 
@@ -93,7 +103,7 @@ Findings MachinesCheck::examine_running() const {
         if (!device || line.program().find("qemu") == std::string::npos)
             continue;
         const std::string subject = "VM " + name;
-        findings.push_back(about_memory(line, subject));
+        findings.push_back(about_memory(line, device->at(""), subject));
         if (device->at("").starts_with(kGeneric))
             findings.push_back(about_generic(*device, subject));
     }
@@ -111,7 +121,7 @@ Findings MachinesCheck::examine_command() const {
                         "-chardev socket,id=vgpu,path=PATH -device " + device_argument(path))};
     }
     const std::string name = device->at("");
-    Findings findings{about_version(line, name, subject), about_memory(line, subject),
+    Findings findings{about_version(line, name, subject), about_memory(line, name, subject),
                       about_socket(line.socket_path(), subject)};
     if (name.starts_with(kGeneric))
         findings.push_back(about_generic(*device, subject));

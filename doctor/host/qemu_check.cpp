@@ -4,13 +4,6 @@
 
 namespace virtgpu::doctor {
 
-namespace {
-
-// The last major version whose vhost-user devices refuse to run without KVM.
-constexpr int kLastThatNeedsKvm = 7;
-
-}  // namespace
-
 Findings QemuCheck::examine() {
     const auto version = ask_qemu_version(program_);
     if (!version)
@@ -23,12 +16,12 @@ Findings QemuCheck::examine() {
             return {ok("QEMU",
                        wire::format("{}, all features: -device {}", version->text(), argument))};
         case DevicePath::kLegacy:
-            return {warning(
-                "QEMU",
-                wire::format("{}, guest memory only{}: -device {}", version->text(),
-                             version->major <= kLastThatNeedsKvm ? " and with KVM" : "", argument),
-                wire::format("QEMU {} or newer shares the host's memory, which is faster",
-                             kFirstGeneric.text()))};
+            return {
+                warning("QEMU",
+                        wire::format("{}, guest memory only{}: -device {}", version->text(),
+                                     needs_kvm(*version) ? " and with KVM" : "", argument),
+                        wire::format("QEMU {} or newer shares the host's memory, which is faster",
+                                     kFirstGeneric.text()))};
         case DevicePath::kNone:
             break;
     }

@@ -54,6 +54,10 @@ std::string value(const Option& option, const std::string& key) {
     return found == option.end() ? std::string() : found->second;
 }
 
+bool is_on(const std::string& text) {
+    return text == "on" || text == "true" || text == "yes";
+}
+
 bool is_ours(const Option& device) {
     const std::string name = value(device, "");
     // The generic device can be any other device, too.
@@ -69,6 +73,8 @@ QemuCommandLine::QemuCommandLine(const std::vector<std::string>& words) {
             program_ = words[0];
             continue;
         }
+        if (words[i].ends_with("-enable-kvm"))
+            enables_kvm_ = true;
         if (!words[i].starts_with("-") || i + 1 == words.size() || words[i + 1].starts_with("-"))
             continue;
         std::string name = words[i].substr(words[i].starts_with("--") ? 1 : 0);
@@ -129,9 +135,31 @@ bool QemuCommandLine::shares_memory() const {
             return false;
         const std::string share = value(*backend, "share");
         // A memfd is shared unless it is said that it is not.
-        return share == "on" || share == "true" || share == "yes" ||
-               (share.empty() && value(*backend, "") == "memory-backend-memfd");
+        return is_on(share) || (share.empty() && value(*backend, "") == "memory-backend-memfd");
     });
+}
+
+bool QemuCommandLine::has_huge_pages() const {
+    const auto backends = memory_backends();
+    return std::any_of(backends.begin(), backends.end(), [&](const auto& id) {
+        const auto backend = object(id);
+        return backend && (is_on(value(*backend, "hugetlb")) ||
+                           value(*backend, "mem-path").find("hugepages") != std::string::npos);
+    });
+}
+
+bool QemuCommandLine::wants_kvm() const {
+    const auto is_kvm = [](const std::string& accelerators) {
+        return accelerators.starts_with("kvm");
+    };
+    const auto among = [&](const std::string& option, const std::string& key) {
+        const auto found = options(option);
+        return std::any_of(found.begin(), found.end(),
+                           [&](const Option& one) { return is_kvm(value(one, key)); });
+    };
+    // Debian's `kvm` and Fedora's `qemu-kvm` ask for it themselves.
+    return enables_kvm_ || program_.ends_with("kvm") || among("-accel", "") ||
+           among("-machine", "accel");
 }
 
 }  // namespace virtgpu::doctor

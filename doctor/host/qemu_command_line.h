@@ -23,6 +23,10 @@ class QemuCommandLine {
     std::string socket_path() const;
     // Whether another process can map the guest's memory.
     bool shares_memory() const;
+    // Whether some of the guest's memory is of huge pages that were set aside (hugetlbfs).
+    bool has_huge_pages() const;
+    // Whether it asks for KVM, perhaps among other accelerators.
+    bool wants_kvm() const;
 
  private:
     // All options of that name, such as "-device".
@@ -32,6 +36,7 @@ class QemuCommandLine {
     std::vector<std::string> memory_backends() const;
 
     std::string program_;
+    bool enables_kvm_ = false;  // -enable-kvm, which has no value
     std::vector<std::pair<std::string, Option>> options_;
 };
 

@@ -26,6 +26,11 @@ enum class DevicePath {
 inline constexpr QemuVersion kFirstGeneric{11, 1};
 inline constexpr QemuVersion kFirstLegacy{7, 2};
 
+// Its vhost-user devices refuse to run without KVM, for no reason that holds.
+inline bool needs_kvm(QemuVersion version) {
+    return version.major <= 7;
+}
+
 DevicePath path_of(QemuVersion version);
 // The -device argument for a path.
 std::string device_argument(DevicePath path);

@@ -1,7 +1,5 @@
 #include "doctor/host/versions_check.h"
 
-#include "doctor/child.h"
-
 namespace virtgpu::doctor {
 
 namespace {
@@ -12,7 +10,7 @@ constexpr const char* kSubject = "programs";
 
 Findings VersionsCheck::examine() {
     const std::string& path = worker_.program;
-    const auto answer = run_program({path, "--version"});
+    const auto answer = run_program({path, "--version"}, time_);
     if (!answer)
         return {problem(kSubject, wire::format("{}: {}", path, answer.error().message()),
                         "install the worker anew")};

@@ -13,6 +13,7 @@ from container import Container
 from harness import places, qemu
 from harness.host import HostProgram
 
+OLDER_GGML = places.build_folder() / "tests/integration/libvirtgpu_older_ggml.so"
 STRANGER = pwd.getpwnam("nobody")
 NO_PLUGIN = {"GGML_BACKEND_PATH": ""}
 
@@ -72,6 +73,11 @@ def test_the_plugin_cannot_be_loaded(container, tmp_path):
     assert_names(findings, f"does not load {broken}", "install what it needs")
 
 
+def test_a_ggml_that_is_too_old(container):
+    _, findings = guest_doctor(container, LD_PRELOAD=str(OLDER_GGML))
+    assert_names(findings, "refuses the plug-in: ggml 0.22.0 is not supported", "install ggml 0.23 or newer")
+
+
 def test_no_socket_there(tmp_path):
     _, findings = guest_doctor(Container(tmp_path / "nothing"))
     assert_names(findings, str(tmp_path / "nothing"), "ggml-virtgpu-host --listen")
@@ -89,6 +95,7 @@ def test_no_device_and_no_socket():
     status, findings = guest_doctor(Container(None))
     assert status == 1
     assert_names(findings, "no virtio-gpu device", "GGML_VIRTGPU_SOCKET")
+    assert_names(findings, "the plug-in finds no host", "the lines above say which part is missing")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a program as another user")

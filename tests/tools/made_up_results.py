@@ -30,6 +30,12 @@ def counters(doorbells):
     return {"graphs": 1.0, "bytes": 120.0, "waits": 1.0, "doorbells": doorbells}
 
 
+def guest(doorbells):
+    return {"per token": {"frontend": counters(doorbells), "host": counters(doorbells)},
+            "tokens per second": {"virtgpu": [20.0, 22.0], "the guest's own CPU": [10.0, 11.0]},
+            "single things": {"set_bytes/4194304": {"nanoseconds": [4e6], "bytes": 4194304}}}
+
+
 def everything():
     micro = {name: micro_rows(slowness) for name, slowness in CONTENDERS.items()}
     tokens = {mode: {"frontend": counters(doorbells), "host": counters(doorbells)}
@@ -45,8 +51,7 @@ def everything():
         "loading": {"model": "large.gguf", "seconds": {name: [1.0 * slowness] * 3
                                                        for name, slowness in CONTENDERS.items()}},
         "virtual machine": {"accelerator": "tcg", "processors": 2,
-                            "per token": {"frontend": counters(1.0), "host": counters(1.0)},
-                            "tokens per second": {"virtgpu": [20.0, 22.0], "the guest's own CPU": [10.0, 11.0]}},
+                            "devices": {kind: guest(doorbells) for kind, doorbells in (("whole", 1.0), ("legacy", 2.0))}},
         "endurance": {"tokens": 100000, "nanoseconds": [400000.0] * 1000,
                       "memory_kib": {"application": [1000] * 50, "ggml-virtgpu-worker 12": [2000] * 50}},
     }

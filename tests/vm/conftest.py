@@ -22,7 +22,7 @@ def log_folder(request):
 
 @pytest.fixture(scope="module")
 def host(log_folder):
-    with HostProgram(log_folder) as program:
+    with HostProgram(log_folder, arguments=qemu.host_options()) as program:
         yield program
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from harness import image, places
+from harness import image, places, qemu
 from harness.guest import Guest
 
 PLUGIN = f"/usr/lib/{places.TRIPLET}/ggml/backends0/libggml-virtgpu.so"
@@ -30,9 +30,11 @@ def assert_names(answer, text, fix=""):
 def test_all_is_well(guest):
     status, findings = examine(guest)
     assert status == 0, findings
-    assert {finding["verdict"] for finding in findings} == {"ok"}
+    # A device that shares guest memory alone is slower, and that is all.
+    features, slower = ("no ", {"features"}) if qemu.regions_are_guest_memory() else ("all that is needed", set())
+    assert {finding["subject"] for finding in findings if finding["verdict"] != "ok"} == slower
     said = " ".join(finding["text"] for finding in findings)
-    for words in ("virtio_gpu of Linux", "/dev/dri/renderD128", "10, with APIR's 10", "all that is needed",
+    for words in ("virtio_gpu of Linux", "/dev/dri/renderD128", "10, with APIR's 10", features,
                   "to the device process", "compute worker starts", "virtgpu0: ", "to the compute worker"):
         assert words in said
 

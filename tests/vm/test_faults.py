@@ -55,7 +55,7 @@ def test_the_guest_reboots_while_it_computes(host, guest):
     closed = len(host.closed_contexts())
     [worker] = host.workers()
     guest.reset()
-    if qemu.device_kind() == "legacy":  # the worker had the old guest's memory
+    if qemu.regions_are_guest_memory():  # the worker had the old guest's
         assert worker not in host.workers()
     else:
         wait_for_closed_context(host, closed)

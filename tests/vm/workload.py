@@ -1,20 +1,19 @@
 """What the tests with a virtual machine let it do, and what has to come out."""
 import time
 
-from harness import generation, places, processes
+from harness import generation, image, places, processes
 
 SHORT = generation.Request(tokens=48)
 # Long enough to be interrupted in the middle, also on a fast machine; it is never waited for.
 LONG = generation.Request(tokens=20000, options=("--ignore-eos", "-c", "24576"))
 
-# A program with upstream's frontend, for images; linked to be started with the loader of where it was built.
+# A program with upstream's frontend, for images.
 UPSTREAM_GUEST = places.build_folder() / "tests/apir/virtgpu_upstream_guest"
-_START = f"LD_LIBRARY_PATH=/usr/lib/{places.TRIPLET} /usr/lib64/ld-linux-x86-64.so.2 /usr/bin/virtgpu_upstream_guest"
 
 
 def upstream_guest(capset, task):
     """The command that starts it in the guest."""
-    return f"{_START} --capset {capset} {task}"
+    return f"{image.command_for(UPSTREAM_GUEST)} --capset {capset} {task}"
 
 
 def assert_computes_like_native(guest, request=SHORT):

@@ -135,7 +135,7 @@ def _idle(results):
 
 
 def _guest(results):
-    counted = _path(results, "virtual machine", "per token", "frontend", "doorbells")
+    counted = _path(results, "virtual machine", "devices", "whole", "per token", "frontend", "doorbells")
     return [Budget("doorbells per token in a virtual machine", 1, "", _counted(counted), tolerance=0.05)]
 
 

@@ -116,11 +116,16 @@ def _guest(results):
     machine = results.get("virtual machine")
     if not machine:
         return ""
-    speeds = [[name, number(samples.median(found)), _part(samples.spread(found))]
-              for name, found in machine["tokens per second"].items()]
-    sides = {f"token, by the {side}": numbers for side, numbers in machine["per token"].items()}
     head = f"in a virtual machine ({machine['accelerator'].upper()}, {machine['processors']} processors)"
-    return f"{_counters(head, sides)}\n\n{table([head, 'tokens/s', 'spread'], speeds)}"
+    devices = machine["devices"]
+    sides = {f"{kind}: token, by the {side}": numbers
+             for kind, found in devices.items() for side, numbers in found["per token"].items()}
+    speeds = [[f"{kind}: {name}", number(samples.median(found)), _part(samples.spread(found))]
+              for kind, device in devices.items() for name, found in device["tokens per second"].items()]
+    rows = dict.fromkeys(row for found in devices.values() for row in found["single things"])
+    costs = [[row, *(_cost(found["single things"].get(row)) for found in devices.values())] for row in rows]
+    return "\n\n".join([_counters(head, sides), table([head, "tokens/s", "spread"], speeds),
+                        table([head, *devices], costs)])
 
 
 def _endurance(results):

@@ -29,15 +29,17 @@ def _boots_under_kvm(image, seconds):
 class Guest:
     """Boots in the constructor's `with`; ends with it.
 
-    `devices` are sockets of ggml-virtgpu-hosts, each a virtio-gpu device of its own. `options` are given to QEMU as
+    `devices` are sockets of ggml-virtgpu-hosts, each a virtio-gpu device of its own, of the kind `device_kind`
+    (qemu.device_kinds()) or the usual one. `options` are given to QEMU as
     they are, `boot_parameters` to the kernel. With `on_console` the kernel speaks, and what it has said so far is passed on while it boots.
     """
 
     def __init__(self, image, log_folder, devices=(), accelerator=None, boot_seconds=BOOT_SECONDS, processors=2,
-                 options=(), boot_parameters="", on_console=None):
+                 options=(), boot_parameters="", on_console=None, device_kind=None):
         self._image = pathlib.Path(image)
         self._logs = pathlib.Path(log_folder)
         self._devices = devices
+        self._device_kind = device_kind
         self._accelerator = accelerator
         self._boot_seconds = boot_seconds
         self._processors = processors
@@ -141,7 +143,7 @@ class Guest:
                    "-qmp", f"unix:{qmp}"]
         for number, device in enumerate(self._devices):
             options += ["-chardev", f"socket,id=virtgpu{number},path={device}",
-                        "-device", qemu.device(f"virtgpu{number}")]
+                        "-device", qemu.device(f"virtgpu{number}", self._device_kind)]
         return [*options, *self._more_options]
 
     def _has_booted(self, boots):

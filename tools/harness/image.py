@@ -6,6 +6,12 @@ import subprocess
 from harness import places
 
 
+def command_for(program):
+    """The shell words that start one of `programs` in the guest: it was linked for the loader of where it was built."""
+    return (f"LD_LIBRARY_PATH=/usr/lib/{places.TRIPLET} /usr/lib64/ld-linux-x86-64.so.2 "
+            f"/usr/bin/{pathlib.Path(program).name}")
+
+
 def build(frontend=None, programs=(), name=None):
     """Builds the image with `frontend` (None: without one) and returns its folder. Takes under a second.
 

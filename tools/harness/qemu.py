@@ -40,15 +40,29 @@ def version():
     return answer.stdout.splitlines()[0]
 
 
+def device_kinds():
+    """Of devices that this QEMU has, the best first. "whole" is all that there is; "windowless" the same whose regions are
+    the guest's own memory; and with "legacy" the guest has neither blobs nor context types, either."""
+    return ("whole", "windowless", "legacy") if _major_version() >= FIRST_WITH_WHOLE_DEVICE else ("legacy",)
+
+
 def device_kind():
-    """"whole", or "legacy" where the guest has neither blobs nor context types."""
-    return os.environ.get("DEVICE_KIND") or (
-        "whole" if _major_version() >= FIRST_WITH_WHOLE_DEVICE else "legacy")
+    """The one to use, $DEVICE_KIND when that is set."""
+    return os.environ.get("DEVICE_KIND") or device_kinds()[0]
 
 
-def device(chardev):
+def regions_are_guest_memory():
+    return device_kind() != "whole"
+
+
+def host_options(kind=None):
+    """What makes the host program serve a device of that kind."""
+    return ("--window", "0") if (kind or device_kind()) == "windowless" else ()
+
+
+def device(chardev, kind=None):
     """The -device option for a virtio-gpu device that a ggml-virtgpu-host behind `chardev` serves."""
-    if device_kind() == "legacy":
+    if (kind or device_kind()) == "legacy":
         return f"vhost-user-gpu-pci,chardev={chardev}"
     return f"vhost-user-test-device-pci,chardev={chardev},virtio-id=16,num_vqs=2,vq_size=256,config_size=16"
 

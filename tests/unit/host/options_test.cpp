@@ -2,14 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/environment_variable.h"
 #include "tests/unit/host/configuration_text.h"
-#include "tests/unit/host/environment_variable.h"
 
 namespace virtgpu::host {
 namespace {
 
 using test::ConfigurationText;
-using test::EnvironmentVariable;
+using virtgpu::test::EnvironmentVariable;
 
 std::variant<Options, int> parse(std::vector<std::string> words) {
     words.insert(words.begin(), "ggml-virtgpu-host");
@@ -166,6 +166,8 @@ TEST(Options, RefusesWhatMakesNoSense) {
     EXPECT_TRUE(refused({}));
     EXPECT_TRUE(refused({"--fd", "5", "--socket-path", "/a"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--window", "3G"}));
+    EXPECT_EQ(parsed({"--socket-path", "/a", "--window", "0"}).tenant.window_size, 0U);
+    EXPECT_TRUE(refused({"--socket-path", "/a", "--listen", "/b", "--window", "0"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--log-level", "loud"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--threads", "0"}));
     EXPECT_FALSE(refused({"--socket-path", "/a", "--threads", "512"}));

@@ -30,6 +30,8 @@ TEST(FeaturesCheck, PerhapsAVenus) {
 TEST(FeaturesCheck, WhatIsMissing) {
     EXPECT_TRUE(has(describe_features("gpu", {true, false, false, false, 1U << 10}),
                     Verdict::kWarning, "no blobs, host-visible memory, context types", "11.1"));
+    EXPECT_TRUE(has(describe_features("gpu", {true, true, false, true, 1U << 10}),
+                    Verdict::kWarning, "no host-visible memory", "--window"));
 }
 
 }  // namespace

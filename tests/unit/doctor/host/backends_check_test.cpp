@@ -51,6 +51,21 @@ TEST(BackendsCheck, AnotherLibraryIsStarted) {
     EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kOk, "/some/library.so starts"));
 }
 
+// The shell becomes the program: what is killed in the end is all there is.
+constexpr const char* kHangs = "exec sleep 600";
+
+TEST(BackendsCheck, ABackendThatHangs) {
+    const MadeUpRoot root;
+    EXPECT_TRUE(has(BackendsCheck(worker(root, kHangs), std::chrono::seconds(1)).examine(),
+                    Verdict::kProblem, "no end within 1 s", "a backend hangs"));
+}
+
+TEST(VersionsCheck, AWorkerThatHangs) {
+    const MadeUpRoot root;
+    EXPECT_TRUE(has(VersionsCheck("1.0", worker(root, kHangs), std::chrono::seconds(1)).examine(),
+                    Verdict::kProblem, "/worker: no end within 1 s", "install the worker anew"));
+}
+
 TEST(VersionsCheck, BothProgramsAreOfOneBuild) {
     const MadeUpRoot root;
     EXPECT_TRUE(

@@ -48,6 +48,10 @@ TEST_F(MachinesCheckTest, ARightCommandHasNoProblem) {
     for (const Finding& finding :
          examine("10.0.1", std::string(kLegacyDevice) + " " + kSharedMemory))
         EXPECT_EQ(finding.verdict, Verdict::kOk) << finding.text;
+    for (const char* kvm : {"-accel kvm", "-enable-kvm", "-machine accel=kvm:tcg"})
+        for (const Finding& finding :
+             examine("7.2.22", std::string(kLegacyDevice) + " " + kSharedMemory + " " + kvm))
+            EXPECT_EQ(finding.verdict, Verdict::kOk) << finding.text;
 }
 
 TEST_F(MachinesCheckTest, MemoryThatIsNotShared) {
@@ -59,6 +63,20 @@ TEST_F(MachinesCheckTest, MemoryThatIsNotShared) {
         EXPECT_TRUE(has(examine("11.1.0", std::string(kGenericDevice) + " " + memory),
                         Verdict::kProblem, "memory is not shared", "memory-backend-memfd"))
             << memory;
+}
+
+TEST_F(MachinesCheckTest, MemoryOfHugePages) {
+    const std::string machine = " -M q35,memory-backend=mem ";
+    for (const char* memory :
+         {"-object memory-backend-memfd,id=mem,size=2G,share=on,hugetlb=on",
+          "-object memory-backend-file,id=mem,size=2G,share=on,mem-path=/dev/hugepages"}) {
+        EXPECT_TRUE(has(examine("10.0.1", kLegacyDevice + machine + memory), Verdict::kProblem,
+                        "of huge pages", "memory-backend-memfd"))
+            << memory;
+        EXPECT_TRUE(has(examine("11.1.0", kGenericDevice + machine + memory), Verdict::kOk,
+                        "memory is shared"))
+            << memory;
+    }
 }
 
 TEST_F(MachinesCheckTest, NumaNodesAreMemoryToo) {
@@ -74,6 +92,18 @@ TEST_F(MachinesCheckTest, ADeviceThatThisQemuLacks) {
                     kLegacyDevice));
     EXPECT_TRUE(has(examine("11.1.0", std::string(kLegacyDevice) + " " + kSharedMemory),
                     Verdict::kWarning, "guest memory only", kGenericDevice));
+}
+
+TEST_F(MachinesCheckTest, AQemuThatCannotBe) {
+    EXPECT_TRUE(has(examine("7.1.0", std::string(kLegacyDevice) + " " + kSharedMemory),
+                    Verdict::kProblem, "QEMU 7.1 has no vhost-user-gpu-pci", "newer QEMU"));
+    for (const char* accelerator : {"", " -accel tcg", " -machine accel=tcg"})
+        EXPECT_TRUE(
+            has(examine("7.2.22", std::string(kLegacyDevice) + " " + kSharedMemory + accelerator),
+                Verdict::kProblem, "with KVM alone", "-accel kvm"));
+    EXPECT_TRUE(
+        has(MachinesCheck(words_of(std::string("/no/qemu ") + kLegacyDevice), *root_).examine(),
+            Verdict::kWarning, "/no/qemu --version", "name QEMU's program first"));
 }
 
 TEST_F(MachinesCheckTest, AGenericDeviceThatIsNoGpu) {
@@ -92,6 +122,10 @@ TEST_F(MachinesCheckTest, NoDeviceAndNoSocket) {
                     "vhost-user-gpu-pci"));
     EXPECT_TRUE(has(examine("11.1.0", kGenericDevice), Verdict::kProblem, "there is no socket",
                     "ggml-virtgpu-host --socket-path " + root_.path("/socket")));
+    const std::string pipe = root_.script("/qemu", "echo 'QEMU emulator version 11.1.0'") + " " +
+                             kGenericDevice + " -chardev pipe,id=vgpu,path=";
+    EXPECT_TRUE(has(MachinesCheck(words_of(pipe), *root_).examine(), Verdict::kProblem,
+                    "no socket with a path", "-chardev socket"));
 }
 
 TEST_F(MachinesCheckTest, TheJsonOfLibvirtIsUnderstood) {

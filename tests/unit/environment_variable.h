@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace virtgpu::host::test {
+namespace virtgpu::test {
 
 class EnvironmentVariable {
  public:
@@ -20,4 +20,4 @@ class EnvironmentVariable {
     std::string name_;
 };
 
-}  // namespace virtgpu::host::test
+}  // namespace virtgpu::test

@@ -1,0 +1,153 @@
+"""Commands of the documentation name options, units, paths and properties that exist."""
+import functools
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import places, qemu
+
+PAGES = ("README.md", "SECURITY.md", *(f"docs/{name}.md" for name in
+                                       ("configuration", "containers", "doctor", "interop", "libvirt", "performance")))
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+# Of other programs, in the running text.
+OTHERS = {"--security-opt", "--repack"}
+UNITS = places.REPOSITORY / "host/systemd"
+
+
+def text_of(page):
+    return (places.REPOSITORY / page).read_text(encoding="utf-8")
+
+
+ALL_TEXT = "\n".join(map(text_of, PAGES))
+
+
+@functools.cache
+def options_of(*command):
+    answer = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
+    return set(OPTION.findall(answer.stdout.split("\nExamples:")[0]))
+
+
+def host_options():
+    host = places.host_program()
+    return options_of(host) | options_of(host, "doctor") | options_of(host, "devices")
+
+
+def commands(page, program):
+    """Those of the page's blocks that start `program`, each as one line without a comment."""
+    blocks = text_of(page).replace("\\\n", " ").split("```")[1::2]
+    return [line.split(" #")[0] for block in blocks for line in block.splitlines()
+            if re.match(rf"(?:\S*/)?{program}(?: |$)", line.strip())]
+
+
+def all_commands(program):
+    found = [command for page in PAGES for command in commands(page, program)]
+    assert found, f"no page shows {program}"
+    return found
+
+
+def test_options_of_the_host_program_exist():
+    for command in all_commands("ggml-virtgpu-host"):
+        ours = command.split(" -- ")[0]
+        assert set(OPTION.findall(ours)) <= host_options(), command
+
+
+def test_options_of_the_guests_doctor_exist():
+    doctor = options_of(*places.command_for(str(places.guest_doctor())))
+    for command in all_commands("ggml-virtgpu-doctor"):
+        assert set(OPTION.findall(command)) <= doctor, command
+
+
+def test_options_in_the_text_exist():
+    ours = host_options() | options_of(*places.command_for(str(places.guest_doctor()))) | options_of(
+        places.REPOSITORY / "tools/benchmark/benchmark")
+    for code in re.findall(r"`((?:ggml-virtgpu-host )?--[^`]*)`", ALL_TEXT):
+        assert set(OPTION.findall(code)) <= ours | OTHERS, code
+
+
+@pytest.mark.parametrize("program", ["podman", "docker"])
+def test_options_of_a_container_program_exist(program):
+    if not shutil.which(program):
+        pytest.skip(f"no {program} here")
+    known = options_of(program, "run")
+    shown = [command for command in commands("docs/containers.md", "podman run")]
+    assert shown
+    for command in shown:
+        options = command.split("IMAGE")[0]
+        assert set(OPTION.findall(options)) <= known, command
+
+
+def properties_of(device):
+    answer = subprocess.run([*qemu.command(), "-device", f"{device},help"], env=qemu.environment("tcg"),
+                            capture_output=True, text=True, timeout=60, check=False)
+    return {line.strip().split("=")[0] for line in answer.stdout.splitlines() if "=" in line}
+
+
+def test_devices_have_the_properties_that_are_set():
+    # The properties of libvirt's own device are QEMU's business.
+    shown = set(re.findall(r"\b(vhost-user-(?:gpu|test-device)-pci)((?:,[\w-]+=[\w.-]+)+)", ALL_TEXT))
+    assert {device for device, _ in shown} == {"vhost-user-gpu-pci", "vhost-user-test-device-pci"}
+    for device, properties in shown:
+        names = {pair.split("=")[0] for pair in properties[1:].split(",")}
+        assert names <= properties_of(device), f"{device}{properties}"
+
+
+def test_units_and_their_sockets_exist():
+    units = {path.name.removesuffix(".in"): path.read_text(encoding="utf-8") for path in UNITS.iterdir()}
+    named = set(re.findall(r"\bggml-virtgpu-\w+\.(?:socket|service)\b", ALL_TEXT))
+    assert named and named <= set(units)
+    sockets = set(re.findall(r"^Listen\w+=(.+)$", "\n".join(units.values()), re.MULTILINE))
+    assert set(re.findall(r"/run/ggml-virtgpu/\w+\.sock", ALL_TEXT)) == sockets
+
+
+@pytest.fixture(name="units")
+def fixture_units(tmp_path):
+    """The units as they are installed, with this build's host program."""
+    for unit in UNITS.iterdir():
+        text = unit.read_text(encoding="utf-8").replace("@bin_folder@", str(places.host_program().parent))
+        (tmp_path / unit.name.removesuffix(".in")).write_text(text, encoding="utf-8")
+    return sorted(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+def test_systemd_understands_the_units(units):
+    assert len(units) == 3
+    answer = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
+                            timeout=60, check=False)
+    # Of other units it complains as well.
+    complaints = [line for line in answer.stderr.splitlines() if "ggml-virtgpu" in line]
+    assert not complaints, answer.stderr
+
+
+DOMAIN = """\
+<name>guest</name> <memory unit="GiB">4</memory> <os><type arch="x86_64" machine="q35">hvm</type></os>
+"""
+
+
+def libvirt_domains():
+    """Whole domains with each of the page's snippets."""
+    for snippet in re.findall(r"```xml\n(.*?)```", text_of("docs/libvirt.md"), re.DOTALL):
+        if snippet.startswith("<domain "):
+            yield snippet.replace("…", DOMAIN)
+        elif snippet.startswith("<memoryBacking>"):
+            yield f"<domain type='kvm'>{DOMAIN}{snippet}</domain>"
+        else:
+            yield f"<domain type='kvm'>{DOMAIN}<devices>{snippet}</devices></domain>"
+
+
+@pytest.mark.skipif(not shutil.which("virt-xml-validate"), reason="no virt-xml-validate here")
+def test_libvirt_understands_the_domains(tmp_path):
+    domains = list(libvirt_domains())
+    assert len(domains) == 3
+    for domain in domains:
+        path = tmp_path / "domain.xml"
+        path.write_text(domain, encoding="utf-8")
+        answer = subprocess.run(["virt-xml-validate", path, "domain"], capture_output=True, text=True, timeout=60,
+                                check=False)
+        assert answer.returncode == 0, answer.stdout + answer.stderr + domain
+
+
+def test_the_vhost_user_description_is_the_one_that_is_installed():
+    assert (places.REPOSITORY / "host/50-ggml-virtgpu.json.in").exists()
+    assert "`50-ggml-virtgpu.json`" in text_of("docs/libvirt.md")
