@@ -134,15 +134,6 @@ class OntoThemselvesTest : public ShareBufferTest {
  protected:
     static constexpr uint64_t kBytes = 128;
 
-    static protocol::TensorData bytes_of(protocol::Handle buffer, uint64_t offset) {
-        protocol::TensorData tensor;
-        tensor.type = GGML_TYPE_I8;
-        tensor.ne = {kBytes, 1, 1, 1};
-        tensor.nb = {1, kBytes, kBytes, kBytes};
-        tensor.buffer = buffer;
-        tensor.data_offset = offset;
-        return tensor;
-    }
     void expect_refused() {
         EXPECT_EQ(control.last_status, protocol::Status::kMalformed);
         EXPECT_NE(failure().find("themselves"), std::string::npos) << failure();
@@ -153,18 +144,21 @@ TEST_F(OntoThemselvesTest, BytesAreNotSet) {
     const auto buffer = share(4096, 4096);
     ASSERT_TRUE(buffer);
     *shared(4096 + 256) = std::byte{9};
-    ASSERT_TRUE(control.set_tensor({bytes_of(*buffer, 0), 0, {kShared, 4096 + kBytes, kBytes}}));
-    ASSERT_TRUE(control.set_tensor({bytes_of(*buffer, 0), 0, {kShared, 4096 + 256, kBytes}}));
+    ASSERT_TRUE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 0, {kShared, 4096 + kBytes, kBytes}}));
+    ASSERT_TRUE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 0, {kShared, 4096 + 256, kBytes}}));
     EXPECT_EQ(*shared(4096), std::byte{9}) << "bytes beside them may be set";
-    EXPECT_FALSE(control.set_tensor({bytes_of(*buffer, 0), 64, {kShared, 4096 + kBytes - 1, 64}}));
+    EXPECT_FALSE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 64, {kShared, 4096 + kBytes - 1, 64}}));
     expect_refused();
 }
 
 TEST_F(OntoThemselvesTest, BytesAreNotFetched) {
     const auto buffer = share(4096, 4096);
     ASSERT_TRUE(buffer);
-    ASSERT_TRUE(control.get_tensor({bytes_of(*buffer, 64), 0, {kShared, 4096, 64}}));
-    EXPECT_FALSE(control.get_tensor({bytes_of(*buffer, 64), 0, {kShared, 4096 + 1, 64}}));
+    ASSERT_TRUE(control.get_tensor({bytes_of(*buffer, 64, kBytes), 0, {kShared, 4096, 64}}));
+    EXPECT_FALSE(control.get_tensor({bytes_of(*buffer, 64, kBytes), 0, {kShared, 4096 + 1, 64}}));
     expect_refused();
 }
 
@@ -173,9 +167,10 @@ TEST_F(OntoThemselvesTest, BytesAreNotCopiedBetweenBuffersOfOneRegion) {
     const auto other = share(1024, 4096);
     ASSERT_TRUE(buffer && other);
     *shared() = std::byte{9};
-    ASSERT_TRUE(control.copy_tensor({bytes_of(*buffer, 0), bytes_of(*other, 0)}));
+    ASSERT_TRUE(control.copy_tensor({bytes_of(*buffer, 0, kBytes), bytes_of(*other, 0, kBytes)}));
     EXPECT_EQ(*shared(1024), std::byte{9});
-    EXPECT_FALSE(control.copy_tensor({bytes_of(*buffer, 1024), bytes_of(*other, 64)}));
+    EXPECT_FALSE(
+        control.copy_tensor({bytes_of(*buffer, 1024, kBytes), bytes_of(*other, 64, kBytes)}));
     EXPECT_EQ(control.last_status, protocol::Status::kMalformed);
     EXPECT_NE(failure().find("overlap"), std::string::npos) << failure();
 }
