@@ -77,9 +77,9 @@ class Driver {
         create_region(kRing, kRegion);
         submit(Level1::kHandshake, 0, {0, 2});
         submit(Level1::kLoadlibrary, 0, {});
-        static_cast<void>(loop_->run_once(std::chrono::milliseconds(500)));
+        wait_until_answered();
         submit(Level1::kForward, kOpenRing, {0, kRing, kCapacity, kCapacity});
-        wait_for_worker();
+        wait_until_answered();
     }
     void create_context(uint32_t context, uint32_t capset) {
         auto fields = bytes_of(4U, capset);
@@ -94,21 +94,24 @@ class Driver {
     }
     // It takes a moment.
     void wait_for_worker() { static_cast<void>(loop_->run_once(std::chrono::milliseconds(20))); }
+    void wait_until_answered() {
+        for (int i = 0; i < 20 && answered_ < sent_; ++i)
+            wait_for_worker();
+    }
+    // Fenced, so that it is answered when it is done.
     void submit(Level1 type, uint32_t flags, const std::vector<uint32_t>& arguments) {
         wire::Writer writer;
         for (const uint32_t word : {static_cast<uint32_t>(type), flags, kReplies})
             writer.number(word);
         for (const uint32_t word : arguments)
             writer.number(word);
-        send_level1({writer.bytes().begin(), writer.bytes().end()});
+        auto fields = bytes_of(static_cast<uint32_t>(writer.bytes().size()), 0U);
+        fields.insert(fields.end(), writer.bytes().begin(), writer.bytes().end());
+        send(Type::kSubmit3d, kContext, fields, gpu::kFlagFence);
     }
-    void send_level1(const std::vector<std::byte>& command) {
-        auto fields = bytes_of(static_cast<uint32_t>(command.size()), 0U);
-        fields.insert(fields.end(), command.begin(), command.end());
-        send(Type::kSubmit3d, kContext, fields);
-    }
-    void send(Type type, uint32_t context, const std::vector<std::byte>& fields) {
-        auto command = bytes_of(static_cast<uint32_t>(type), 0U, uint64_t{0}, context, 0U);
+    void send(Type type, uint32_t context, const std::vector<std::byte>& fields,
+              uint32_t flags = 0) {
+        auto command = bytes_of(static_cast<uint32_t>(type), flags, uint64_t{0}, context, 0U);
         command.insert(command.end(), fields.begin(), fields.end());
         send(command);
     }

@@ -70,7 +70,7 @@ protocol::HelloRequest hello() {
                              GGML_OP_SOFT_MAX, GGML_OP_UNARY, GGML_OP_GET_ROWS})
         hello.ops.push_back({static_cast<uint32_t>(op), ggml_op_name(op)});
     for (const ggml_type type :
-         {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_I32, GGML_TYPE_I8})
+         {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_I32, GGML_TYPE_I64, GGML_TYPE_I8})
         hello.types.push_back({static_cast<uint32_t>(type), ggml_type_name(type)});
     hello.unary_ops.push_back({GGML_UNARY_OP_RELU, "RELU"});
     return hello;
@@ -90,7 +90,10 @@ class Guest {
  private:
     // What a guest does first, and a buffer in which the graphs of sound_graph() fit.
     void set_up() {
-        send(control_, Command::kHello, hello());
+        protocol::HelloRequest greeting = hello();
+        if (input_.ConsumeIntegralInRange<int>(0, 31) == 0)
+            greeting.level2_version = 0;
+        send(control_, Command::kHello, greeting);
         device_ = input_.ConsumeIntegralInRange<int>(0, 3) == 0 ? 1 : 0;
         send(stream_, Command::kOpenStream, protocol::OpenStreamRequest{device_});
         if (input_.ConsumeBool())
@@ -141,11 +144,13 @@ class Guest {
 
     std::vector<std::byte> send_bytes(Commands& to, uint32_t command,
                                       std::vector<std::byte> payload) {
-        static const backend::StopAsked never = [] { return backend::Stop::kNever; };
+        const backend::StopAsked stops = [this] {
+            return ends_ ? backend::Stop::kNow : backend::Stop::kNever;
+        };
         const backend::AbortAsked aborts = [this] { return aborts_; };
         wire::Writer reply;
-        const auto done = to.carry_out({1, command, 0, std::move(payload)}, reply, never, aborts);
-        if (input_.ConsumeIntegralInRange<int>(0, 7) == 0)
+        const auto done = to.carry_out({1, command, 0, std::move(payload)}, reply, stops, aborts);
+        if (to.unfinished() && input_.ConsumeIntegralInRange<int>(0, 7) == 0)
             to.finish();
         if (done)
             return {reply.bytes().begin(), reply.bytes().end()};
@@ -186,11 +191,12 @@ class Guest {
 
     void run_graph() {
         aborts_ = input_.ConsumeIntegralInRange<int>(0, 15) == 0;
+        ends_ = input_.ConsumeIntegralInRange<int>(0, 15) == 0;
         const uint32_t number =
             input_.ConsumeIntegralInRange<int>(0, 3) == 0 ? kIndexGraph : graph_number();
         send(ring_of_stream(), Command::kRunGraph,
              protocol::RunGraphRequest{number, input_.ConsumeBool()});
-        aborts_ = false;
+        aborts_ = ends_ = false;
     }
 
     // One that there is, was, or never was.
@@ -249,18 +255,26 @@ class Guest {
                 return;
             case 2:
                 send(ring(), Command::kMemsetTensor,
-                     protocol::MemsetTensorRequest{tensor, offset, bytes, 7});
+                     protocol::MemsetTensorRequest{tensor, offset, bytes, byte()});
                 return;
             case 3:
-                send(ring(), Command::kClearBuffer, protocol::ClearBufferRequest{buffer(), 1});
+                send(ring(), Command::kClearBuffer, protocol::ClearBufferRequest{buffer(), byte()});
                 return;
             default: {
                 protocol::TensorData other = tensor;
+                if (input_.ConsumeIntegralInRange<int>(0, 7) == 0)
+                    lay_out(other);
                 other.buffer = buffer();
                 other.data_offset = input_.ConsumeIntegralInRange<uint64_t>(0, 8) * 64;
                 send(ring(), Command::kCopyTensor, protocol::CopyTensorRequest{tensor, other});
             }
         }
+    }
+
+    // Or a number that is none.
+    uint32_t byte() {
+        return input_.ConsumeIntegralInRange<int>(0, 15) == 0 ? 256
+                                                              : input_.ConsumeIntegral<uint8_t>();
     }
 
     protocol::GraphTensor node(size_t position) {
@@ -341,6 +355,10 @@ class Guest {
         const ggml_op op = input_.PickValueInArray(kOps);
         auto made = placed(position, GGML_TYPE_F32, op == GGML_OP_MUL_MAT ? 4 : 32, 4, op);
         made.source[0] = op == GGML_OP_MUL_MAT ? 1 : 2;
+        // Of what was computed before, sometimes.
+        if (op != GGML_OP_MUL_MAT && op != GGML_OP_VIEW && position > 2 && input_.ConsumeBool())
+            made.source[0] = static_cast<uint32_t>(position);
+        made.use_count = input_.ConsumeIntegralInRange<int32_t>(0, 2);
         if (op == GGML_OP_ADD || op == GGML_OP_MUL || op == GGML_OP_MUL_MAT)
             made.source[1] = 2;
         if (op == GGML_OP_UNARY)
@@ -361,7 +379,8 @@ class Guest {
         home_ = buffer();
         protocol::Graph graph;
         graph.tensors = {placed(0, GGML_TYPE_F32, 32, 4),
-                         placed(1, GGML_TYPE_I32, input_.ConsumeIntegralInRange<int64_t>(1, 8), 1)};
+                         placed(1, input_.ConsumeBool() ? GGML_TYPE_I32 : GGML_TYPE_I64,
+                                input_.ConsumeIntegralInRange<int64_t>(1, 8), 1)};
         auto rows = placed(2, GGML_TYPE_F32, 32, graph.tensors[1].tensor.ne[0], GGML_OP_GET_ROWS);
         rows.source[0] = 1;
         rows.source[1] = 2;
@@ -487,6 +506,7 @@ class Guest {
     uint32_t device_ = 0;
     bool alive_ = true;
     bool aborts_ = false;
+    bool ends_ = false;
 
     static backend::Limits limits() {
         backend::Limits limits;
