@@ -42,7 +42,7 @@ sanitized: setup
 	@cmake --build --preset fuzz -j $(JOBS)
 	@cmake --build --preset tsan -j $(JOBS)
 
-test: build ## everything, in virtual machines as well, on the oldest QEMU and kernel too
+test: build sanitized ## everything, in virtual machines as well, on the oldest QEMU and kernel too
 	@tools/interop/interop --fetch
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 

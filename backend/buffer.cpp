@@ -29,7 +29,8 @@ Result<std::shared_ptr<Buffer>> Buffer::allocate(ggml_backend_dev_t device, uint
     }
     if (ggml_backend_buffer_is_host(buffer) && size >= account->smallest_huge())
         ask_for_huge_pages(ggml_backend_buffer_get_base(buffer), size);
-    return std::shared_ptr<Buffer>(new Buffer(buffer, size, {std::move(account), nullptr}));
+    return std::shared_ptr<Buffer>(
+        new Buffer(buffer, size, {std::move(account), nullptr, nullptr}));
 }
 
 bool Buffer::can_share(ggml_backend_dev_t device) {
@@ -53,12 +54,14 @@ Result<std::shared_ptr<Buffer>> Buffer::share(ggml_backend_dev_t device,
     if (buffer == nullptr)
         return wire::fail(Fault::kRefused, "{} takes no memory that the guest sees",
                           ggml_backend_dev_name(device));
-    return std::shared_ptr<Buffer>(new Buffer(buffer, memory.size(), {nullptr, std::move(region)}));
+    return std::shared_ptr<Buffer>(
+        new Buffer(buffer, memory.size(), {nullptr, std::move(region), memory.data()}));
 }
 
 Buffer::Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground)
     : buffer_(buffer),
       base_(static_cast<std::byte*>(ggml_backend_buffer_get_base(buffer))),
+      seen_(ggml_backend_buffer_is_host(buffer) ? base_ : ground.bytes),
       size_(size),
       ground_(std::move(ground)) {}
 

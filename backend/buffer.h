@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "wire/region.h"
 #include "wire/result.h"
@@ -42,6 +43,12 @@ class Buffer {
     uint64_t size() const { return size_; }
     // The backend's address of a byte; only the backend knows what it means.
     void* address(uint64_t offset) const { return base_ + offset; }
+    // Where the processor sees a byte, which it may see elsewhere as well: in another buffer of the
+    // same region, or in the region. None where it does not.
+    std::optional<uintptr_t> seen_at(uint64_t offset) const {
+        return seen_ == nullptr ? std::nullopt
+                                : std::optional(reinterpret_cast<uintptr_t>(seen_) + offset);
+    }
 
     void set_usage(ggml_backend_buffer_usage usage);
     // Those of the weights in this buffer; null where there may be none: the buffer is not of
@@ -57,6 +64,7 @@ class Buffer {
     struct Ground {
         std::shared_ptr<MemoryAccount> account;
         std::shared_ptr<wire::Region> region;
+        const std::byte* bytes = nullptr;  // of the region
     };
     Buffer(ggml_backend_buffer_t buffer, uint64_t size, Ground ground);
 
@@ -64,6 +72,7 @@ class Buffer {
 
     ggml_backend_buffer_t buffer_;
     std::byte* base_;
+    const std::byte* seen_;
     uint64_t size_;
     Ground ground_;
     mutable std::mutex copies_mutex_;

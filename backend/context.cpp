@@ -25,9 +25,9 @@ Result<void> Context::open_ring(uint32_t ring, wire::RingMemory memory,
     if (executors_.size() + closing_.size() >= protocol::kMaxRings)
         return wire::fail(Fault::kRefused, "{} rings are open or still being closed",
                           executors_.size() + closing_.size());
-    const auto server = std::make_shared<RingServer>(
-        wire::HostRing(std::move(memory)), ring, RingServer::Manner{threads_, polling_.patience},
-        std::move(signals), session_, failed_);
+    const auto server = std::make_shared<RingServer>(wire::HostRing(std::move(memory)), ring,
+                                                     RingServer::Manner{threads_, polling_},
+                                                     std::move(signals), session_, failed_);
     session_->add_ring(ring, server);
     executors_[ring] = TRY(Executor::start(server, session_, polling_));
     return {};

@@ -73,32 +73,18 @@ void Executor::serve() {
     }
 }
 
-namespace {
-
-// Gives the right to poll back, also when serving throws.
-class Turn {
- public:
-    explicit Turn(std::atomic<bool>& taken) : taken_(taken) {}
-    ~Turn() { taken_ = false; }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
- private:
-    std::atomic<bool>& taken_;
-};
-
-}  // namespace
-
 // True when there is something to serve. What the guest writes on ring 0 meanwhile will be needed
 // before that: the inputs of the next graph.
 bool Executor::poll() {
-    if (polling_.longest.count() == 0 || polling_.taken->exchange(true))
+    if (polling_.longest.count() == 0)
         return false;
     const StopAsked stop = [this] { return stop_.load(); };
     const auto ring0 = session_->ring(0);
     bool found = false;
     {
-        const Turn turn(*polling_.taken);
+        const PollingTurn turn(polling_);
+        if (!turn)
+            return false;
         auto end = Clock::now() + polling_.longest;
         wire::Relaxation relaxation;
         while (!found && stop_ == Stop::kNever && Clock::now() < end) {

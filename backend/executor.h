@@ -2,23 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <thread>
 
+#include "backend/polling.h"
 #include "backend/ring_server.h"
 
 namespace virtgpu::backend {
-
-// How a ring's thread waits for its next request.
-struct Polling {
-    // How long it looks at the ring before it sleeps; none where every processor computes.
-    std::chrono::microseconds longest{0};
-    // The same while a device computes in the background and nobody waits for it.
-    std::chrono::microseconds patience{0};
-    // Shared by all rings of the process: no more than one of them polls at a time.
-    std::shared_ptr<std::atomic<bool>> taken = std::make_shared<std::atomic<bool>>(false);
-};
 
 class Executor {
  public:

@@ -1,10 +1,16 @@
 #include "backend/ring_server.h"
 
+#include <chrono>
+#include <thread>
+
 #include "wire/relax.h"
 
 namespace virtgpu::backend {
 
 namespace {
+
+// Twice as long as a wake-up takes.
+constexpr std::chrono::microseconds kNap(100);
 
 protocol::Status status_of(Fault fault) {
     switch (fault) {
@@ -30,7 +36,7 @@ RingServer::RingServer(wire::HostRing ring, uint32_t number, const Manner& manne
                        std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
                        ContextFailed failed)
     : number_(number),
-      patience_(manner.patience),
+      polling_(manner.polling),
       signals_(std::move(signals)),
       session_(std::move(session)),
       failed_(std::move(failed)),
@@ -163,17 +169,22 @@ Result<void> RingServer::answer(const wire::Request& request, const Result<void>
 // Waiting for a device takes until it is idle, and then it would have to be waited for again after
 // what comes meanwhile: the guest asks for a graph's results right behind it. So nobody waits
 // before somebody wants to know. Ring 0 is served by others, too, who must not stand in line for
-// that.
+// that. One of all rings polls; the others look now and then, or each would keep a processor busy
+// for as long as its device computes.
 bool RingServer::more_comes(const StopAsked& stop) const {
     if (number_ == 0 || !commands_.unfinished())
         return false;
-    const auto end = std::chrono::steady_clock::now() + patience_;
+    const auto end = std::chrono::steady_clock::now() + polling_.patience;
+    const PollingTurn turn(polling_);
     wire::Relaxation relaxation;
     while (!ring_.has_requests()) {
         if (ring_.is_wanted(completed_ + 1) || progress_->is_awaited() || stop() == Stop::kNow ||
             session_->failed() || std::chrono::steady_clock::now() >= end)
             return false;
-        relaxation.relax();
+        if (turn)
+            relaxation.relax();
+        else
+            std::this_thread::sleep_for(kNap);
     }
     return true;
 }

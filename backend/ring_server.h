@@ -1,13 +1,13 @@
 // Takes requests from a ring, has them carried out and answers. Without a thread of its own.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "backend/commands.h"
+#include "backend/polling.h"
 #include "backend/progress.h"
 #include "backend/ring_signals.h"
 #include "wire/host_ring.h"
@@ -21,11 +21,11 @@ using ContextFailed = std::function<void(uint32_t context, const std::string& re
 // are carried out one at a time and in order.
 class RingServer {
  public:
-    // How many threads a CPU backend computes with, and for how long more is looked for while a
-    // device computes in the background.
+    // How many threads a CPU backend computes with, and how more is looked for while a device
+    // computes in the background.
     struct Manner {
         int threads = 1;
-        std::chrono::microseconds patience{0};
+        Polling polling{};
     };
     RingServer(wire::HostRing ring, uint32_t number, const Manner& manner,
                std::unique_ptr<RingSignals> signals, std::shared_ptr<Session> session,
@@ -67,7 +67,7 @@ class RingServer {
     void complete(uint64_t sequence);
 
     const uint32_t number_;
-    const std::chrono::microseconds patience_;
+    const Polling polling_;
     const std::unique_ptr<RingSignals> signals_;
     const std::shared_ptr<Session> session_;
     const ContextFailed failed_;

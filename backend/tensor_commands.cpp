@@ -10,10 +10,25 @@ bool same_layout(const validate::ValidTensor& a, const validate::ValidTensor& b)
     return a.type == b.type && a.ne == b.ne && a.nb == b.nb;
 }
 
-// ggml copies with memcpy where it can.
-bool overlap(const validate::ValidTensor& a, const validate::ValidTensor& b) {
-    return a.place->buffer == b.place->buffer && a.place->offset < b.place->offset + b.extent &&
-           b.place->offset < a.place->offset + a.extent;
+bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
+    return a < b + b_size && b < a + a_size;
+}
+
+// ggml copies with memcpy where it can, which may not copy bytes onto themselves. Shared buffers
+// have bytes in common with others of their region.
+bool overlap(const validate::ValidTensor& a, const validate::ValidTensor& b,
+             const HeldBuffers& buffers) {
+    if (a.place->buffer == b.place->buffer)
+        return overlap(a.place->offset, a.extent, b.place->offset, b.extent);
+    const auto seen_a = buffers.get(a.place->buffer).seen_at(a.place->offset);
+    const auto seen_b = buffers.get(b.place->buffer).seen_at(b.place->offset);
+    return seen_a && seen_b && overlap(*seen_a, a.extent, *seen_b, b.extent);
+}
+
+bool overlap(const Buffer& buffer, uint64_t offset, const wire::BulkData& data) {
+    const auto seen = buffer.seen_at(offset);
+    return seen &&
+           overlap(*seen, data.size(), reinterpret_cast<uintptr_t>(data.data()), data.size());
 }
 
 void mark_changed(const protocol::TensorData& tensor, uint64_t offset, uint64_t size,
@@ -104,6 +119,10 @@ Result<Commands::Transfer> Commands::transfer(const Request& request, HeldBuffer
     ggml_tensor* const tensor =
         TRY(build_range(request.tensor, request.offset, request.data.size, buffers));
     Transfer made{tensor, TRY(bulk(request.data)), buffers.all()};
+    if (made.data.size() != 0 && overlap(buffers.get(request.tensor.buffer),
+                                         request.tensor.data_offset + request.offset, made.data))
+        return wire::fail(Fault::kPeer, "{} bytes of a buffer are to be copied onto themselves",
+                          made.data.size());
     made.held.push_back(bulk_region_);
     return made;
 }
@@ -161,7 +180,7 @@ Result<void> Commands::DoCopyTensor(const protocol::CopyTensorRequest& request) 
         return wire::fail(Fault::kPeer, "a copy between tensors of different layouts");
     if (!source.place || !destination.place)
         return {};
-    if (overlap(source, destination))
+    if (overlap(source, destination, buffers))
         return wire::fail(Fault::kPeer, "a copy between tensors that overlap");
     finish();
     GraphBuilder second;

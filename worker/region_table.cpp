@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "wire/generated/codec.h"
 #include "wire/sys/mapped_region.h"
@@ -47,19 +48,14 @@ wire::Result<void> check_file(int file, uint64_t offset, uint64_t size) {
     return {};
 }
 
-}  // namespace
-
-wire::Result<void> RegionTable::add(const protocol::WorkerAddRegionRequest& request,
-                                    const wire::FileDescriptor& file, wire::FileDescriptor loan) {
-    TRY(check_file(file.number(), request.offset, request.size));
-    auto mapped =
-        TRY(wire::map_region(file.number(), request.size, static_cast<int64_t>(request.offset)));
-    return keep(request.region, std::move(mapped), std::move(loan));
+wire::Result<std::shared_ptr<wire::Region>> map_file(
+    const protocol::WorkerAddRegionRequest& request, int file) {
+    TRY(check_file(file, request.offset, request.size));
+    return wire::map_region(file, request.size, static_cast<int64_t>(request.offset));
 }
 
-wire::Result<void> RegionTable::add_guests(uint32_t number, const wire::FileDescriptor& piece_list,
-                                           std::span<const wire::FileDescriptor> files,
-                                           wire::FileDescriptor loan) {
+wire::Result<std::shared_ptr<wire::Region>> map_listed(
+    const wire::FileDescriptor& piece_list, std::span<const wire::FileDescriptor> files) {
     const auto bytes = TRY(wire::read_sealed_copy(piece_list, kLargestPieceList));
     const auto list = TRY(wire::decode_whole<protocol::PieceList>(bytes));
     std::vector<wire::MappedPiece> pieces;
@@ -71,24 +67,51 @@ wire::Result<void> RegionTable::add_guests(uint32_t number, const wire::FileDesc
         TRY(check_size(file, piece.offset, piece.size));
         pieces.push_back({file, piece.offset, piece.size});
     }
-    return keep(number, TRY(wire::map_pieces(pieces)), std::move(loan));
+    return wire::map_pieces(pieces);
 }
 
-wire::Result<void> RegionTable::keep(uint32_t number, std::shared_ptr<wire::Region> mapped,
-                                     wire::FileDescriptor loan) {
-    auto pinned = pinning_->pin(TRY(mapped->bulk(0, mapped->size())));
+}  // namespace
+
+wire::Result<void> RegionTable::add(const protocol::WorkerAddRegionRequest& request,
+                                    const wire::FileDescriptor& file, wire::FileDescriptor loan) {
+    return keep(request.region, borrow(map_file(request, file.number()), std::move(loan)));
+}
+
+wire::Result<void> RegionTable::add_guests(uint32_t number, const wire::FileDescriptor& piece_list,
+                                           std::span<const wire::FileDescriptor> files,
+                                           wire::FileDescriptor loan) {
+    return keep(number, borrow(map_listed(piece_list, files), std::move(loan)));
+}
+
+RegionTable::Entry RegionTable::borrow(Entry mapped, wire::FileDescriptor loan) const {
+    std::shared_ptr<wire::Region> memory = TRY(std::move(mapped));
+    auto pinned = pinning_->pin(TRY(memory->bulk(0, memory->size())));
     const auto borrowed = std::make_shared<BorrowedRegion>(
-        BorrowedRegion{std::move(loan), pinning_, std::move(mapped), std::move(pinned)});
-    const std::shared_ptr<wire::Region> region(borrowed, borrowed->region.get());
-    const std::lock_guard lock(mutex_);
-    if (!regions_.emplace(number, region).second)
-        return wire::fail(wire::Fault::kSystem, "region {} exists", number);
+        BorrowedRegion{std::move(loan), pinning_, std::move(memory), std::move(pinned)});
+    return std::shared_ptr<wire::Region>(borrowed, borrowed->region.get());
+}
+
+wire::Result<void> RegionTable::keep(uint32_t number, const Entry& region) {
+    // The guest has the region, and may name it.
+    const Entry entry = region
+                            ? region
+                            : wire::fail(wire::Fault::kRefused, "the host cannot use region {}: {}",
+                                         number, region.error().message());
+    {
+        const std::lock_guard lock(mutex_);
+        const auto known = regions_.find(number);
+        if (known != regions_.end() && known->second)
+            return wire::fail(wire::Fault::kSystem, "region {} exists", number);
+        regions_.insert_or_assign(number, entry);
+    }
     added_.notify_all();
+    if (!region)
+        return tl::unexpected(region.error());
     return {};
 }
 
 void RegionTable::remove(uint32_t number) {
-    std::shared_ptr<wire::Region> removed;  // unmapped outside the lock
+    std::optional<Entry> removed;  // unmapped outside the lock
     const std::lock_guard lock(mutex_);
     const auto found = regions_.find(number);
     if (found == regions_.end())

@@ -20,9 +20,10 @@ class RegionTable : public backend::Regions {
     explicit RegionTable(std::shared_ptr<backend::RegionPinning> pinning)
         : pinning_(std::move(pinning)) {}
 
-    // Fails for a file that is too small or could shrink: touching it would kill us. `loan` is
-    // closed when the region is unmapped, which tells the device process that it may use the memory
-    // anew.
+    // Fails for a file that is too small or could shrink: touching it would kill us; and where the
+    // system has no memory for the mapping. Who looks for the region then gets Fault::kRefused,
+    // because that is not the guest's fault. `loan` is closed when the region is unmapped, which
+    // tells the device process that it may use the memory anew.
     wire::Result<void> add(const protocol::WorkerAddRegionRequest& request,
                            const wire::FileDescriptor& file, wire::FileDescriptor loan);
     // A region in the guest's memory: the VMM could truncate its files, but harms nobody else then,
@@ -38,13 +39,16 @@ class RegionTable : public backend::Regions {
     wire::Result<std::shared_ptr<wire::Region>> find_now(uint32_t number) const;
 
  private:
-    wire::Result<void> keep(uint32_t number, std::shared_ptr<wire::Region> mapped,
-                            wire::FileDescriptor loan);
+    // Of a region that could not be mapped, the reason.
+    using Entry = wire::Result<std::shared_ptr<wire::Region>>;
+
+    Entry borrow(Entry mapped, wire::FileDescriptor loan) const;
+    wire::Result<void> keep(uint32_t number, const Entry& region);
 
     const std::shared_ptr<backend::RegionPinning> pinning_;
     mutable std::mutex mutex_;
     mutable std::condition_variable added_;
-    std::map<uint32_t, std::shared_ptr<wire::Region>> regions_;
+    std::map<uint32_t, Entry> regions_;
 };
 
 }  // namespace virtgpu::worker

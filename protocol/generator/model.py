@@ -113,6 +113,12 @@ class Protocol:
     def all_structs(self) -> list[Struct]:
         return [*self.structs.values(), *self.message_structs]
 
+    def can_be_wrong(self, struct: Struct) -> bool:
+        """Whether there are bytes of its size that are no such structure: where not all fields are numbers."""
+        return any(field.type.kind in ("bool", "enum") or
+                   field.type.kind == "struct" and self.can_be_wrong(self.structs[field.type.text])
+                   for field in struct.fields)
+
     def _struct(self, name: str, doc: str, fields: dict) -> Struct:
         result, offset = [], 0
         for field_name, (type_text, field_doc) in fields.items():

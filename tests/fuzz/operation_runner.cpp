@@ -87,7 +87,10 @@ class OperationRunner {
     OperationRunner& operator=(const OperationRunner&) = delete;
 
     // What became of it, in a word.
-    const char* run(const GraphInput& input) {
+    const char* run(GraphInput input) {
+        // All is computed; indices of what is not are not looked at.
+        for (protocol::GraphTensor& entry : input.graph.tensors)
+            entry.tensor.flags |= GGML_TENSOR_FLAG_COMPUTE;
         InputBuffers sizes(input);
         const auto graph =
             validate::check_graph(validate::TensorValidator(vocabulary_, sizes), input.graph);
@@ -120,7 +123,7 @@ class OperationRunner {
             std::copy(tensor.nb.begin(), tensor.nb.end(), made->nb);
             made->op = op_of(vocabulary_.rules(tensor.op).name);
             std::memcpy(made->op_params, tensor.op_params.data(), sizeof made->op_params);
-            made->flags = static_cast<int32_t>(tensor.flags) | GGML_TENSOR_FLAG_COMPUTE;
+            made->flags = static_cast<int32_t>(tensor.flags);
             if (tensor.place) {
                 made->buffer = buffers_[tensor.place->buffer.index];
                 made->data = starts_[tensor.place->buffer.index] + tensor.place->offset;

@@ -12,7 +12,7 @@ from workload import (assert_computes_like_native, seconds_until_end, start_long
 # The waiting call returns within 2 s; then llama.cpp frees its memory and ends, under emulation.
 LOST_SECONDS = 2
 ENDING_SECONDS = 2
-# VIRTGPU_KILLS=20 is what SECURITY.md tells of.
+# VIRTGPU_KILLS=200 is what SECURITY.md tells of.
 KILLS = int(os.environ.get("VIRTGPU_KILLS", "2"))
 
 

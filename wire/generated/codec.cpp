@@ -91,10 +91,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.generation);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::Handle& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::Handle& value) {
     value.index = load_number<uint32_t>(from + 0);
     value.generation = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::RegionSpan& value) {
@@ -103,11 +102,10 @@ size_t count_leading(const References& references) {
     store_number(to + 12, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::RegionSpan& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::RegionSpan& value) {
     value.region = load_number<uint32_t>(from + 0);
     value.offset = load_number<uint64_t>(from + 4);
     value.size = load_number<uint64_t>(from + 12);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::FilePiece& value) {
@@ -116,11 +114,10 @@ size_t count_leading(const References& references) {
     store_number(to + 12, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::FilePiece& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::FilePiece& value) {
     value.file = load_number<uint32_t>(from + 0);
     value.offset = load_number<uint64_t>(from + 4);
     value.size = load_number<uint64_t>(from + 12);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::Tensor& value) {
@@ -135,17 +132,16 @@ size_t count_leading(const References& references) {
     std::memcpy(to + 156, value.name.data(), 64);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::Tensor& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::Tensor& value) {
     value.type = load_number<uint32_t>(from + 0);
     value.op = load_number<uint32_t>(from + 4);
     value.flags = load_number<uint32_t>(from + 8);
     std::memcpy(value.ne.data(), from + 12, 32);
     std::memcpy(value.nb.data(), from + 44, 32);
     std::memcpy(value.op_params.data(), from + 76, 64);
-    TRY(load(from + 140, value.buffer));
+    load(from + 140, value.buffer);
     value.data_offset = load_number<uint64_t>(from + 148);
     std::memcpy(value.name.data(), from + 156, 64);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GraphTensor& value) {
@@ -156,13 +152,12 @@ size_t count_leading(const References& references) {
     store_number(to + 272, value.use_count);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GraphTensor& value) {
-    TRY(load(from + 0, value.tensor));
+[[maybe_unused]] void load(const std::byte* from, protocol::GraphTensor& value) {
+    load(from + 0, value.tensor);
     std::memcpy(value.source.data(), from + 220, 40);
     value.view_source = load_number<uint32_t>(from + 260);
     value.view_offset = load_number<uint64_t>(from + 264);
     value.use_count = load_number<int32_t>(from + 272);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::TensorData& value) {
@@ -173,13 +168,12 @@ size_t count_leading(const References& references) {
     store_number(to + 76, value.data_offset);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::TensorData& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::TensorData& value) {
     value.type = load_number<uint32_t>(from + 0);
     std::memcpy(value.ne.data(), from + 4, 32);
     std::memcpy(value.nb.data(), from + 36, 32);
-    TRY(load(from + 68, value.buffer));
+    load(from + 68, value.buffer);
     value.data_offset = load_number<uint64_t>(from + 76);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GraphChange& value) {
@@ -187,10 +181,9 @@ size_t count_leading(const References& references) {
     store(to + 4, value.tensor);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GraphChange& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::GraphChange& value) {
     value.position = load_number<uint32_t>(from + 0);
-    TRY(load(from + 4, value.tensor));
-    return {};
+    load(from + 4, value.tensor);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::AllocDependency& value) {
@@ -198,10 +191,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.until);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AllocDependency& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::AllocDependency& value) {
     value.tensor = load_number<uint32_t>(from + 0);
     value.until = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardTensor& value) {
@@ -222,7 +214,7 @@ size_t count_leading(const References& references) {
     std::memcpy(to + 296, value.padding2.data(), 8);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardTensor& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardTensor& value) {
     value.id = load_number<uint64_t>(from + 0);
     value.type = load_number<uint32_t>(from + 8);
     value.padding1 = load_number<uint32_t>(from + 12);
@@ -238,7 +230,6 @@ size_t count_leading(const References& references) {
     value.data = load_number<uint64_t>(from + 224);
     std::memcpy(value.name.data(), from + 232, 64);
     std::memcpy(value.padding2.data(), from + 296, 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GgmlTensor& value) {
@@ -259,7 +250,7 @@ size_t count_leading(const References& references) {
     store_number(to + 328, value.padding2);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GgmlTensor& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::GgmlTensor& value) {
     value.type = load_number<uint32_t>(from + 0);
     value.padding1 = load_number<uint32_t>(from + 4);
     value.buffer = load_number<uint64_t>(from + 8);
@@ -275,7 +266,6 @@ size_t count_leading(const References& references) {
     std::memcpy(value.name.data(), from + 256, 64);
     value.extra = load_number<uint64_t>(from + 320);
     value.padding2 = load_number<uint64_t>(from + 328);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirHandshakeRequest& value) {
@@ -283,10 +273,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.minor);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirHandshakeRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ApirHandshakeRequest& value) {
     value.major = load_number<uint32_t>(from + 0);
     value.minor = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirHandshakeReply& value) {
@@ -294,10 +283,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.minor);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirHandshakeReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ApirHandshakeReply& value) {
     value.major = load_number<uint32_t>(from + 0);
     value.minor = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirOpenRingRequest& value) {
@@ -307,12 +295,11 @@ size_t count_leading(const References& references) {
     store_number(to + 12, value.reply_bytes);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirOpenRingRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ApirOpenRingRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
     value.region = load_number<uint32_t>(from + 4);
     value.request_bytes = load_number<uint32_t>(from + 8);
     value.reply_bytes = load_number<uint32_t>(from + 12);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirOpenRingReply& value) {
@@ -328,9 +315,8 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.ring);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirCloseRingRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ApirCloseRingRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirDoorbellRequest& value) {
@@ -338,10 +324,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.wait);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ApirDoorbellRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ApirDoorbellRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
     value.wait = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ApirPingReply& value) {
@@ -357,18 +342,16 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.count);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetDeviceCountReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceGetDeviceCountReply& value) {
     value.count = load_number<int32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetCountReply& value) {
     store_number(to + 0, value.count);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetCountReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceGetCountReply& value) {
     value.count = load_number<int32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetTypeReply& value) {
@@ -385,28 +368,25 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.memory_total);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetMemoryReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceGetMemoryReply& value) {
     value.memory_free = load_number<uint64_t>(from + 0);
     value.memory_total = load_number<uint64_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceSupportsOpReply& value) {
     store_number<uint32_t>(to + 0, value.supported);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceSupportsOpReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceSupportsOpReply& value) {
     value.supported = from[0] != std::byte{0};
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetBufferTypeReply& value) {
     store_number(to + 0, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetBufferTypeReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceGetBufferTypeReply& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceGetPropsReply& value) {
@@ -417,13 +397,12 @@ size_t count_leading(const References& references) {
     store_number<uint32_t>(to + 16, value.mmap_support);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceGetPropsReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceGetPropsReply& value) {
     value.async = from[0] != std::byte{0};
     value.host_buffer = from[4] != std::byte{0};
     value.buffer_from_host_ptr = from[8] != std::byte{0};
     value.events = from[12] != std::byte{0};
     value.mmap_support = from[16] != std::byte{0};
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceBufferFromPtrRequest& value) {
@@ -432,11 +411,10 @@ size_t count_leading(const References& references) {
     store_number(to + 12, value.max_tensor_size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrRequest& value) {
     value.region = load_number<uint32_t>(from + 0);
     value.size = load_number<uint64_t>(from + 4);
     value.max_tensor_size = load_number<uint64_t>(from + 12);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardDeviceBufferFromPtrReply& value) {
@@ -444,73 +422,65 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardDeviceBufferFromPtrReply& value) {
     value.buffer = load_number<uint64_t>(from + 0);
     value.buffer_type = load_number<uint64_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetNameRequest& value) {
     store_number(to + 0, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetNameRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetNameRequest& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAlignmentRequest& value) {
     store_number(to + 0, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentRequest& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAlignmentReply& value) {
     store_number(to + 0, value.alignment);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetAlignmentReply& value) {
     value.alignment = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
     store_number(to + 0, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeRequest& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetMaxSizeReply& value) {
     store_number(to + 0, value.max_size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetMaxSizeReply& value) {
     value.max_size = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeIsHostRequest& value) {
     store_number(to + 0, value.buffer_type);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeIsHostRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeIsHostRequest& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeIsHostReply& value) {
     store_number<uint32_t>(to + 0, value.is_host);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeIsHostReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeIsHostReply& value) {
     value.is_host = from[0] != std::byte{0};
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeAllocBufferRequest& value) {
@@ -518,46 +488,41 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferRequest& value) {
     value.buffer_type = load_number<uint64_t>(from + 0);
     value.size = load_number<uint64_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeAllocBufferReply& value) {
     store_number(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeAllocBufferReply& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferTypeGetAllocSizeReply& value) {
     store_number(to + 0, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferTypeGetAllocSizeReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferTypeGetAllocSizeReply& value) {
     value.size = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetBaseRequest& value) {
     store_number(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetBaseRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferGetBaseRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetBaseReply& value) {
     store_number(to + 0, value.base);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetBaseReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferGetBaseReply& value) {
     value.base = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferSetTensorRequest& value) {
@@ -568,13 +533,12 @@ size_t count_leading(const References& references) {
     store_number(to + 324, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferSetTensorRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferSetTensorRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    TRY(load(from + 8, value.tensor));
+    load(from + 8, value.tensor);
     value.region = load_number<uint32_t>(from + 312);
     value.offset = load_number<uint64_t>(from + 316);
     value.size = load_number<uint64_t>(from + 324);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferGetTensorRequest& value) {
@@ -585,13 +549,12 @@ size_t count_leading(const References& references) {
     store_number(to + 324, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferGetTensorRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferGetTensorRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    TRY(load(from + 8, value.tensor));
+    load(from + 8, value.tensor);
     value.region = load_number<uint32_t>(from + 312);
     value.offset = load_number<uint64_t>(from + 316);
     value.size = load_number<uint64_t>(from + 324);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferCpyTensorRequest& value) {
@@ -600,20 +563,18 @@ size_t count_leading(const References& references) {
     store(to + 312, value.destination);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferCpyTensorRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferCpyTensorRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    TRY(load(from + 8, value.source));
-    TRY(load(from + 312, value.destination));
-    return {};
+    load(from + 8, value.source);
+    load(from + 312, value.destination);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferCpyTensorReply& value) {
     store_number<uint32_t>(to + 0, value.copied);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferCpyTensorReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferCpyTensorReply& value) {
     value.copied = from[0] != std::byte{0};
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferClearRequest& value) {
@@ -621,19 +582,17 @@ size_t count_leading(const References& references) {
     store_number<uint32_t>(to + 8, value.value);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferClearRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferClearRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
     value.value = load_number<uint8_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBufferFreeBufferRequest& value) {
     store_number(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBufferFreeBufferRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBufferFreeBufferRequest& value) {
     value.buffer = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBackendGraphComputeRequest& value) {
@@ -641,10 +600,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ForwardBackendGraphComputeRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ForwardBackendGraphComputeRequest& value) {
     value.region = load_number<uint32_t>(from + 0);
     value.size = load_number<uint64_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ForwardBackendGraphComputeReply& value) {
@@ -660,9 +618,8 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.device);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GetDeviceMemoryRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::GetDeviceMemoryRequest& value) {
     value.device = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GetDeviceMemoryReply& value) {
@@ -670,10 +627,9 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.memory_total);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GetDeviceMemoryReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::GetDeviceMemoryReply& value) {
     value.memory_free = load_number<uint64_t>(from + 0);
     value.memory_total = load_number<uint64_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::SupportsOpReply& value) {
@@ -704,9 +660,8 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GetAllocSizeReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::GetAllocSizeReply& value) {
     value.size = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::AllocBufferRequest& value) {
@@ -714,28 +669,25 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AllocBufferRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::AllocBufferRequest& value) {
     value.device = load_number<uint32_t>(from + 0);
     value.size = load_number<uint64_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::AllocBufferReply& value) {
     store(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AllocBufferReply& value) {
-    TRY(load(from + 0, value.buffer));
-    return {};
+[[maybe_unused]] void load(const std::byte* from, protocol::AllocBufferReply& value) {
+    load(from + 0, value.buffer);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::FreeBufferRequest& value) {
     store(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::FreeBufferRequest& value) {
-    TRY(load(from + 0, value.buffer));
-    return {};
+[[maybe_unused]] void load(const std::byte* from, protocol::FreeBufferRequest& value) {
+    load(from + 0, value.buffer);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ClearBufferRequest& value) {
@@ -743,10 +695,9 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.value);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ClearBufferRequest& value) {
-    TRY(load(from + 0, value.buffer));
+[[maybe_unused]] void load(const std::byte* from, protocol::ClearBufferRequest& value) {
+    load(from + 0, value.buffer);
     value.value = load_number<uint32_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::SetBufferUsageRequest& value) {
@@ -754,10 +705,9 @@ size_t count_leading(const References& references) {
     store_number(to + 8, value.usage);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::SetBufferUsageRequest& value) {
-    TRY(load(from + 0, value.buffer));
+[[maybe_unused]] void load(const std::byte* from, protocol::SetBufferUsageRequest& value) {
+    load(from + 0, value.buffer);
     value.usage = load_number<uint32_t>(from + 8);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::SetTensorRequest& value) {
@@ -766,11 +716,10 @@ size_t count_leading(const References& references) {
     store(to + 92, value.data);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::SetTensorRequest& value) {
-    TRY(load(from + 0, value.tensor));
+[[maybe_unused]] void load(const std::byte* from, protocol::SetTensorRequest& value) {
+    load(from + 0, value.tensor);
     value.offset = load_number<uint64_t>(from + 84);
-    TRY(load(from + 92, value.data));
-    return {};
+    load(from + 92, value.data);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::GetTensorRequest& value) {
@@ -779,11 +728,10 @@ size_t count_leading(const References& references) {
     store(to + 92, value.data);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::GetTensorRequest& value) {
-    TRY(load(from + 0, value.tensor));
+[[maybe_unused]] void load(const std::byte* from, protocol::GetTensorRequest& value) {
+    load(from + 0, value.tensor);
     value.offset = load_number<uint64_t>(from + 84);
-    TRY(load(from + 92, value.data));
-    return {};
+    load(from + 92, value.data);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::MemsetTensorRequest& value) {
@@ -793,12 +741,11 @@ size_t count_leading(const References& references) {
     store_number(to + 100, value.value);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::MemsetTensorRequest& value) {
-    TRY(load(from + 0, value.tensor));
+[[maybe_unused]] void load(const std::byte* from, protocol::MemsetTensorRequest& value) {
+    load(from + 0, value.tensor);
     value.offset = load_number<uint64_t>(from + 84);
     value.size = load_number<uint64_t>(from + 92);
     value.value = load_number<uint32_t>(from + 100);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::CopyTensorRequest& value) {
@@ -806,19 +753,17 @@ size_t count_leading(const References& references) {
     store(to + 84, value.destination);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::CopyTensorRequest& value) {
-    TRY(load(from + 0, value.source));
-    TRY(load(from + 84, value.destination));
-    return {};
+[[maybe_unused]] void load(const std::byte* from, protocol::CopyTensorRequest& value) {
+    load(from + 0, value.source);
+    load(from + 84, value.destination);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::OpenStreamRequest& value) {
     store_number(to + 0, value.device);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::OpenStreamRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::OpenStreamRequest& value) {
     value.device = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::OpenStreamReply& value) {
@@ -838,10 +783,9 @@ size_t count_leading(const References& references) {
     store(to + 4, value.encoded);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::DefineGraphRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::DefineGraphRequest& value) {
     value.graph = load_number<uint32_t>(from + 0);
-    TRY(load(from + 4, value.encoded));
-    return {};
+    load(from + 4, value.encoded);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::EditGraphRequest& value) {
@@ -849,10 +793,9 @@ size_t count_leading(const References& references) {
     store(to + 4, value.encoded);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::EditGraphRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::EditGraphRequest& value) {
     value.graph = load_number<uint32_t>(from + 0);
-    TRY(load(from + 4, value.encoded));
-    return {};
+    load(from + 4, value.encoded);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::RunGraphRequest& value) {
@@ -873,9 +816,8 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.graph);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::DropGraphRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::DropGraphRequest& value) {
     value.graph = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::AwaitRingRequest& value) {
@@ -883,10 +825,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.sequence);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::AwaitRingRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::AwaitRingRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
     value.sequence = load_number<uint64_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ShareBufferRequest& value) {
@@ -894,19 +835,17 @@ size_t count_leading(const References& references) {
     store(to + 4, value.memory);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ShareBufferRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ShareBufferRequest& value) {
     value.device = load_number<uint32_t>(from + 0);
-    TRY(load(from + 4, value.memory));
-    return {};
+    load(from + 4, value.memory);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ShareBufferReply& value) {
     store(to + 0, value.buffer);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ShareBufferReply& value) {
-    TRY(load(from + 0, value.buffer));
-    return {};
+[[maybe_unused]] void load(const std::byte* from, protocol::ShareBufferReply& value) {
+    load(from + 0, value.buffer);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ChangedBufferRequest& value) {
@@ -915,38 +854,34 @@ size_t count_leading(const References& references) {
     store_number(to + 16, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ChangedBufferRequest& value) {
-    TRY(load(from + 0, value.buffer));
+[[maybe_unused]] void load(const std::byte* from, protocol::ChangedBufferRequest& value) {
+    load(from + 0, value.buffer);
     value.offset = load_number<uint64_t>(from + 8);
     value.size = load_number<uint64_t>(from + 16);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::OptimizeGraphRequest& value) {
     store(to + 0, value.encoded);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::OptimizeGraphRequest& value) {
-    TRY(load(from + 0, value.encoded));
-    return {};
+[[maybe_unused]] void load(const std::byte* from, protocol::OptimizeGraphRequest& value) {
+    load(from + 0, value.encoded);
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::SetThreadsRequest& value) {
     store_number(to + 0, value.threads);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::SetThreadsRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::SetThreadsRequest& value) {
     value.threads = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ContainerCreateRegionRequest& value) {
     store_number(to + 0, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ContainerCreateRegionRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ContainerCreateRegionRequest& value) {
     value.size = load_number<uint64_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ContainerCreateRegionReply& value) {
@@ -954,28 +889,25 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.size);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ContainerCreateRegionReply& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ContainerCreateRegionReply& value) {
     value.region = load_number<uint32_t>(from + 0);
     value.size = load_number<uint64_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ContainerDestroyRegionRequest& value) {
     store_number(to + 0, value.region);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ContainerDestroyRegionRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ContainerDestroyRegionRequest& value) {
     value.region = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ContainerGetRingEventsRequest& value) {
     store_number(to + 0, value.ring);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::ContainerGetRingEventsRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::ContainerGetRingEventsRequest& value) {
     value.ring = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::ContainerGetRingEventsReply& value) {
@@ -991,18 +923,16 @@ size_t count_leading(const References& references) {
     store_number(to + 0, value.context);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerOpenContextRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerOpenContextRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerCloseContextRequest& value) {
     store_number(to + 0, value.context);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerCloseContextRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerCloseContextRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerAddRegionRequest& value) {
@@ -1012,12 +942,11 @@ size_t count_leading(const References& references) {
     store_number(to + 16, value.offset);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerAddRegionRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerAddRegionRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.region = load_number<uint32_t>(from + 4);
     value.size = load_number<uint64_t>(from + 8);
     value.offset = load_number<uint64_t>(from + 16);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerAddGuestRegionRequest& value) {
@@ -1025,10 +954,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.region);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerAddGuestRegionRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerAddGuestRegionRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.region = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerRemoveRegionRequest& value) {
@@ -1036,10 +964,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.region);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerRemoveRegionRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerRemoveRegionRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.region = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerOpenRingRequest& value) {
@@ -1050,13 +977,12 @@ size_t count_leading(const References& references) {
     store_number(to + 16, value.reply_bytes);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerOpenRingRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerOpenRingRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.ring = load_number<uint32_t>(from + 4);
     value.region = load_number<uint32_t>(from + 8);
     value.request_bytes = load_number<uint32_t>(from + 12);
     value.reply_bytes = load_number<uint32_t>(from + 16);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerCloseRingRequest& value) {
@@ -1064,10 +990,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.ring);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerCloseRingRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerCloseRingRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.ring = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 [[maybe_unused]] void store(std::byte* to, const protocol::WorkerContextOpenedRequest& value) {
@@ -1099,10 +1024,9 @@ size_t count_leading(const References& references) {
     store_number(to + 4, value.serial);
 }
 
-[[maybe_unused]] Result<void> load(const std::byte* from, protocol::WorkerForwardedRequest& value) {
+[[maybe_unused]] void load(const std::byte* from, protocol::WorkerForwardedRequest& value) {
     value.context = load_number<uint32_t>(from + 0);
     value.serial = load_number<uint32_t>(from + 4);
-    return {};
 }
 
 }  // namespace
@@ -1115,7 +1039,7 @@ Result<void> encode(Writer& writer, const protocol::Handle& value) {
 template <>
 Result<protocol::Handle> decode(Reader& reader) {
     protocol::Handle value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1127,7 +1051,7 @@ Result<void> encode(Writer& writer, const protocol::RegionSpan& value) {
 template <>
 Result<protocol::RegionSpan> decode(Reader& reader) {
     protocol::RegionSpan value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -1139,7 +1063,7 @@ Result<void> encode(Writer& writer, const protocol::FilePiece& value) {
 template <>
 Result<protocol::FilePiece> decode(Reader& reader) {
     protocol::FilePiece value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -1160,7 +1084,7 @@ Result<protocol::PieceList> decode(Reader& reader) {
     const std::byte* pieces_bytes =
         TRY(reader.take(value.pieces.size() * 20)).data();
     for (auto& element : value.pieces) {
-        TRY(load(pieces_bytes, element));
+        load(pieces_bytes, element);
         pieces_bytes += 20;
     }
     return value;
@@ -1174,7 +1098,7 @@ Result<void> encode(Writer& writer, const protocol::Tensor& value) {
 template <>
 Result<protocol::Tensor> decode(Reader& reader) {
     protocol::Tensor value;
-    TRY(load(TRY(reader.take(220)).data(), value));
+    load(TRY(reader.take(220)).data(), value);
     return value;
 }
 
@@ -1186,7 +1110,7 @@ Result<void> encode(Writer& writer, const protocol::GraphTensor& value) {
 template <>
 Result<protocol::GraphTensor> decode(Reader& reader) {
     protocol::GraphTensor value;
-    TRY(load(TRY(reader.take(276)).data(), value));
+    load(TRY(reader.take(276)).data(), value);
     return value;
 }
 
@@ -1198,7 +1122,7 @@ Result<void> encode(Writer& writer, const protocol::TensorData& value) {
 template <>
 Result<protocol::TensorData> decode(Reader& reader) {
     protocol::TensorData value;
-    TRY(load(TRY(reader.take(84)).data(), value));
+    load(TRY(reader.take(84)).data(), value);
     return value;
 }
 
@@ -1223,7 +1147,7 @@ Result<protocol::Graph> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 276)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 276;
     }
     value.nodes.resize(TRY(reader.count(protocol::kMaxGraphTensors, 4)));
@@ -1241,7 +1165,7 @@ Result<void> encode(Writer& writer, const protocol::GraphChange& value) {
 template <>
 Result<protocol::GraphChange> decode(Reader& reader) {
     protocol::GraphChange value;
-    TRY(load(TRY(reader.take(280)).data(), value));
+    load(TRY(reader.take(280)).data(), value);
     return value;
 }
 
@@ -1262,7 +1186,7 @@ Result<protocol::GraphEdit> decode(Reader& reader) {
     const std::byte* changes_bytes =
         TRY(reader.take(value.changes.size() * 280)).data();
     for (auto& element : value.changes) {
-        TRY(load(changes_bytes, element));
+        load(changes_bytes, element);
         changes_bytes += 280;
     }
     return value;
@@ -1340,7 +1264,7 @@ Result<void> encode(Writer& writer, const protocol::AllocDependency& value) {
 template <>
 Result<protocol::AllocDependency> decode(Reader& reader) {
     protocol::AllocDependency value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1366,7 +1290,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardTensor& value) {
 template <>
 Result<protocol::ForwardTensor> decode(Reader& reader) {
     protocol::ForwardTensor value;
-    TRY(load(TRY(reader.take(304)).data(), value));
+    load(TRY(reader.take(304)).data(), value);
     return value;
 }
 
@@ -1395,7 +1319,7 @@ Result<protocol::ForwardGraph> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 304)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 304;
     }
     return value;
@@ -1409,7 +1333,7 @@ Result<void> encode(Writer& writer, const protocol::GgmlTensor& value) {
 template <>
 Result<protocol::GgmlTensor> decode(Reader& reader) {
     protocol::GgmlTensor value;
-    TRY(load(TRY(reader.take(336)).data(), value));
+    load(TRY(reader.take(336)).data(), value);
     return value;
 }
 
@@ -1451,7 +1375,7 @@ Result<void> encode(Writer& writer, const protocol::ApirHandshakeRequest& value)
 template <>
 Result<protocol::ApirHandshakeRequest> decode(Reader& reader) {
     protocol::ApirHandshakeRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1463,7 +1387,7 @@ Result<void> encode(Writer& writer, const protocol::ApirHandshakeReply& value) {
 template <>
 Result<protocol::ApirHandshakeReply> decode(Reader& reader) {
     protocol::ApirHandshakeReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1475,7 +1399,7 @@ Result<void> encode(Writer& writer, const protocol::ApirOpenRingRequest& value) 
 template <>
 Result<protocol::ApirOpenRingRequest> decode(Reader& reader) {
     protocol::ApirOpenRingRequest value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    load(TRY(reader.take(16)).data(), value);
     return value;
 }
 
@@ -1499,7 +1423,7 @@ Result<void> encode(Writer& writer, const protocol::ApirCloseRingRequest& value)
 template <>
 Result<protocol::ApirCloseRingRequest> decode(Reader& reader) {
     protocol::ApirCloseRingRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1511,7 +1435,7 @@ Result<void> encode(Writer& writer, const protocol::ApirDoorbellRequest& value) 
 template <>
 Result<protocol::ApirDoorbellRequest> decode(Reader& reader) {
     protocol::ApirDoorbellRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1535,7 +1459,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetDeviceCountR
 template <>
 Result<protocol::ForwardDeviceGetDeviceCountReply> decode(Reader& reader) {
     protocol::ForwardDeviceGetDeviceCountReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1547,7 +1471,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetCountReply& 
 template <>
 Result<protocol::ForwardDeviceGetCountReply> decode(Reader& reader) {
     protocol::ForwardDeviceGetCountReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1595,7 +1519,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetMemoryReply&
 template <>
 Result<protocol::ForwardDeviceGetMemoryReply> decode(Reader& reader) {
     protocol::ForwardDeviceGetMemoryReply value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    load(TRY(reader.take(16)).data(), value);
     return value;
 }
 
@@ -1619,7 +1543,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceSupportsOpReply
 template <>
 Result<protocol::ForwardDeviceSupportsOpReply> decode(Reader& reader) {
     protocol::ForwardDeviceSupportsOpReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1631,7 +1555,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetBufferTypeRe
 template <>
 Result<protocol::ForwardDeviceGetBufferTypeReply> decode(Reader& reader) {
     protocol::ForwardDeviceGetBufferTypeReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1643,7 +1567,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceGetPropsReply& 
 template <>
 Result<protocol::ForwardDeviceGetPropsReply> decode(Reader& reader) {
     protocol::ForwardDeviceGetPropsReply value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -1655,7 +1579,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrRe
 template <>
 Result<protocol::ForwardDeviceBufferFromPtrRequest> decode(Reader& reader) {
     protocol::ForwardDeviceBufferFromPtrRequest value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -1667,7 +1591,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardDeviceBufferFromPtrRe
 template <>
 Result<protocol::ForwardDeviceBufferFromPtrReply> decode(Reader& reader) {
     protocol::ForwardDeviceBufferFromPtrReply value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    load(TRY(reader.take(16)).data(), value);
     return value;
 }
 
@@ -1679,7 +1603,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetNameRequ
 template <>
 Result<protocol::ForwardBufferTypeGetNameRequest> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetNameRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1703,7 +1627,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmen
 template <>
 Result<protocol::ForwardBufferTypeGetAlignmentRequest> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetAlignmentRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1715,7 +1639,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAlignmen
 template <>
 Result<protocol::ForwardBufferTypeGetAlignmentReply> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetAlignmentReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1727,7 +1651,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeR
 template <>
 Result<protocol::ForwardBufferTypeGetMaxSizeRequest> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetMaxSizeRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1739,7 +1663,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetMaxSizeR
 template <>
 Result<protocol::ForwardBufferTypeGetMaxSizeReply> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetMaxSizeReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1751,7 +1675,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostReque
 template <>
 Result<protocol::ForwardBufferTypeIsHostRequest> decode(Reader& reader) {
     protocol::ForwardBufferTypeIsHostRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1763,7 +1687,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeIsHostReply
 template <>
 Result<protocol::ForwardBufferTypeIsHostReply> decode(Reader& reader) {
     protocol::ForwardBufferTypeIsHostReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1775,7 +1699,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBuffer
 template <>
 Result<protocol::ForwardBufferTypeAllocBufferRequest> decode(Reader& reader) {
     protocol::ForwardBufferTypeAllocBufferRequest value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    load(TRY(reader.take(16)).data(), value);
     return value;
 }
 
@@ -1787,7 +1711,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeAllocBuffer
 template <>
 Result<protocol::ForwardBufferTypeAllocBufferReply> decode(Reader& reader) {
     protocol::ForwardBufferTypeAllocBufferReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1813,7 +1737,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferTypeGetAllocSiz
 template <>
 Result<protocol::ForwardBufferTypeGetAllocSizeReply> decode(Reader& reader) {
     protocol::ForwardBufferTypeGetAllocSizeReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1825,7 +1749,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseRequest&
 template <>
 Result<protocol::ForwardBufferGetBaseRequest> decode(Reader& reader) {
     protocol::ForwardBufferGetBaseRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1837,7 +1761,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferGetBaseReply& v
 template <>
 Result<protocol::ForwardBufferGetBaseReply> decode(Reader& reader) {
     protocol::ForwardBufferGetBaseReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1849,7 +1773,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferSetTensorReques
 template <>
 Result<protocol::ForwardBufferSetTensorRequest> decode(Reader& reader) {
     protocol::ForwardBufferSetTensorRequest value;
-    TRY(load(TRY(reader.take(332)).data(), value));
+    load(TRY(reader.take(332)).data(), value);
     return value;
 }
 
@@ -1861,7 +1785,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferGetTensorReques
 template <>
 Result<protocol::ForwardBufferGetTensorRequest> decode(Reader& reader) {
     protocol::ForwardBufferGetTensorRequest value;
-    TRY(load(TRY(reader.take(332)).data(), value));
+    load(TRY(reader.take(332)).data(), value);
     return value;
 }
 
@@ -1873,7 +1797,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorReques
 template <>
 Result<protocol::ForwardBufferCpyTensorRequest> decode(Reader& reader) {
     protocol::ForwardBufferCpyTensorRequest value;
-    TRY(load(TRY(reader.take(616)).data(), value));
+    load(TRY(reader.take(616)).data(), value);
     return value;
 }
 
@@ -1885,7 +1809,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferCpyTensorReply&
 template <>
 Result<protocol::ForwardBufferCpyTensorReply> decode(Reader& reader) {
     protocol::ForwardBufferCpyTensorReply value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -1897,7 +1821,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferClearRequest& v
 template <>
 Result<protocol::ForwardBufferClearRequest> decode(Reader& reader) {
     protocol::ForwardBufferClearRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -1909,7 +1833,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBufferFreeBufferReque
 template <>
 Result<protocol::ForwardBufferFreeBufferRequest> decode(Reader& reader) {
     protocol::ForwardBufferFreeBufferRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -1921,7 +1845,7 @@ Result<void> encode(Writer& writer, const protocol::ForwardBackendGraphComputeRe
 template <>
 Result<protocol::ForwardBackendGraphComputeRequest> decode(Reader& reader) {
     protocol::ForwardBackendGraphComputeRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2015,7 +1939,7 @@ Result<void> encode(Writer& writer, const protocol::GetDeviceMemoryRequest& valu
 template <>
 Result<protocol::GetDeviceMemoryRequest> decode(Reader& reader) {
     protocol::GetDeviceMemoryRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2027,7 +1951,7 @@ Result<void> encode(Writer& writer, const protocol::GetDeviceMemoryReply& value)
 template <>
 Result<protocol::GetDeviceMemoryReply> decode(Reader& reader) {
     protocol::GetDeviceMemoryReply value;
-    TRY(load(TRY(reader.take(16)).data(), value));
+    load(TRY(reader.take(16)).data(), value);
     return value;
 }
 
@@ -2050,7 +1974,7 @@ Result<protocol::SupportsOpRequest> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 276)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 276;
     }
     return value;
@@ -2087,7 +2011,7 @@ Result<protocol::OffloadsOpRequest> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 276)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 276;
     }
     return value;
@@ -2124,7 +2048,7 @@ Result<protocol::GetAllocSizeRequest> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 276)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 276;
     }
     return value;
@@ -2138,7 +2062,7 @@ Result<void> encode(Writer& writer, const protocol::GetAllocSizeReply& value) {
 template <>
 Result<protocol::GetAllocSizeReply> decode(Reader& reader) {
     protocol::GetAllocSizeReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2150,7 +2074,7 @@ Result<void> encode(Writer& writer, const protocol::AllocBufferRequest& value) {
 template <>
 Result<protocol::AllocBufferRequest> decode(Reader& reader) {
     protocol::AllocBufferRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2162,7 +2086,7 @@ Result<void> encode(Writer& writer, const protocol::AllocBufferReply& value) {
 template <>
 Result<protocol::AllocBufferReply> decode(Reader& reader) {
     protocol::AllocBufferReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2174,7 +2098,7 @@ Result<void> encode(Writer& writer, const protocol::FreeBufferRequest& value) {
 template <>
 Result<protocol::FreeBufferRequest> decode(Reader& reader) {
     protocol::FreeBufferRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2186,7 +2110,7 @@ Result<void> encode(Writer& writer, const protocol::ClearBufferRequest& value) {
 template <>
 Result<protocol::ClearBufferRequest> decode(Reader& reader) {
     protocol::ClearBufferRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2198,7 +2122,7 @@ Result<void> encode(Writer& writer, const protocol::SetBufferUsageRequest& value
 template <>
 Result<protocol::SetBufferUsageRequest> decode(Reader& reader) {
     protocol::SetBufferUsageRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2219,7 +2143,7 @@ Result<protocol::InitTensorRequest> decode(Reader& reader) {
     const std::byte* tensors_bytes =
         TRY(reader.take(value.tensors.size() * 276)).data();
     for (auto& element : value.tensors) {
-        TRY(load(tensors_bytes, element));
+        load(tensors_bytes, element);
         tensors_bytes += 276;
     }
     return value;
@@ -2233,7 +2157,7 @@ Result<void> encode(Writer& writer, const protocol::SetTensorRequest& value) {
 template <>
 Result<protocol::SetTensorRequest> decode(Reader& reader) {
     protocol::SetTensorRequest value;
-    TRY(load(TRY(reader.take(112)).data(), value));
+    load(TRY(reader.take(112)).data(), value);
     return value;
 }
 
@@ -2245,7 +2169,7 @@ Result<void> encode(Writer& writer, const protocol::GetTensorRequest& value) {
 template <>
 Result<protocol::GetTensorRequest> decode(Reader& reader) {
     protocol::GetTensorRequest value;
-    TRY(load(TRY(reader.take(112)).data(), value));
+    load(TRY(reader.take(112)).data(), value);
     return value;
 }
 
@@ -2257,7 +2181,7 @@ Result<void> encode(Writer& writer, const protocol::MemsetTensorRequest& value) 
 template <>
 Result<protocol::MemsetTensorRequest> decode(Reader& reader) {
     protocol::MemsetTensorRequest value;
-    TRY(load(TRY(reader.take(104)).data(), value));
+    load(TRY(reader.take(104)).data(), value);
     return value;
 }
 
@@ -2269,7 +2193,7 @@ Result<void> encode(Writer& writer, const protocol::CopyTensorRequest& value) {
 template <>
 Result<protocol::CopyTensorRequest> decode(Reader& reader) {
     protocol::CopyTensorRequest value;
-    TRY(load(TRY(reader.take(168)).data(), value));
+    load(TRY(reader.take(168)).data(), value);
     return value;
 }
 
@@ -2281,7 +2205,7 @@ Result<void> encode(Writer& writer, const protocol::OpenStreamRequest& value) {
 template <>
 Result<protocol::OpenStreamRequest> decode(Reader& reader) {
     protocol::OpenStreamRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2305,7 +2229,7 @@ Result<void> encode(Writer& writer, const protocol::DefineGraphRequest& value) {
 template <>
 Result<protocol::DefineGraphRequest> decode(Reader& reader) {
     protocol::DefineGraphRequest value;
-    TRY(load(TRY(reader.take(24)).data(), value));
+    load(TRY(reader.take(24)).data(), value);
     return value;
 }
 
@@ -2317,7 +2241,7 @@ Result<void> encode(Writer& writer, const protocol::EditGraphRequest& value) {
 template <>
 Result<protocol::EditGraphRequest> decode(Reader& reader) {
     protocol::EditGraphRequest value;
-    TRY(load(TRY(reader.take(24)).data(), value));
+    load(TRY(reader.take(24)).data(), value);
     return value;
 }
 
@@ -2341,7 +2265,7 @@ Result<void> encode(Writer& writer, const protocol::DropGraphRequest& value) {
 template <>
 Result<protocol::DropGraphRequest> decode(Reader& reader) {
     protocol::DropGraphRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2353,7 +2277,7 @@ Result<void> encode(Writer& writer, const protocol::AwaitRingRequest& value) {
 template <>
 Result<protocol::AwaitRingRequest> decode(Reader& reader) {
     protocol::AwaitRingRequest value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2365,7 +2289,7 @@ Result<void> encode(Writer& writer, const protocol::ShareBufferRequest& value) {
 template <>
 Result<protocol::ShareBufferRequest> decode(Reader& reader) {
     protocol::ShareBufferRequest value;
-    TRY(load(TRY(reader.take(24)).data(), value));
+    load(TRY(reader.take(24)).data(), value);
     return value;
 }
 
@@ -2377,7 +2301,7 @@ Result<void> encode(Writer& writer, const protocol::ShareBufferReply& value) {
 template <>
 Result<protocol::ShareBufferReply> decode(Reader& reader) {
     protocol::ShareBufferReply value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2389,7 +2313,7 @@ Result<void> encode(Writer& writer, const protocol::ChangedBufferRequest& value)
 template <>
 Result<protocol::ChangedBufferRequest> decode(Reader& reader) {
     protocol::ChangedBufferRequest value;
-    TRY(load(TRY(reader.take(24)).data(), value));
+    load(TRY(reader.take(24)).data(), value);
     return value;
 }
 
@@ -2401,7 +2325,7 @@ Result<void> encode(Writer& writer, const protocol::OptimizeGraphRequest& value)
 template <>
 Result<protocol::OptimizeGraphRequest> decode(Reader& reader) {
     protocol::OptimizeGraphRequest value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -2430,7 +2354,7 @@ Result<protocol::OptimizeGraphReply> decode(Reader& reader) {
     const std::byte* dependencies_bytes =
         TRY(reader.take(value.dependencies.size() * 8)).data();
     for (auto& element : value.dependencies) {
-        TRY(load(dependencies_bytes, element));
+        load(dependencies_bytes, element);
         dependencies_bytes += 8;
     }
     return value;
@@ -2444,7 +2368,7 @@ Result<void> encode(Writer& writer, const protocol::SetThreadsRequest& value) {
 template <>
 Result<protocol::SetThreadsRequest> decode(Reader& reader) {
     protocol::SetThreadsRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2456,7 +2380,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionRequest
 template <>
 Result<protocol::ContainerCreateRegionRequest> decode(Reader& reader) {
     protocol::ContainerCreateRegionRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2468,7 +2392,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerCreateRegionReply& 
 template <>
 Result<protocol::ContainerCreateRegionReply> decode(Reader& reader) {
     protocol::ContainerCreateRegionReply value;
-    TRY(load(TRY(reader.take(12)).data(), value));
+    load(TRY(reader.take(12)).data(), value);
     return value;
 }
 
@@ -2480,7 +2404,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerDestroyRegionReques
 template <>
 Result<protocol::ContainerDestroyRegionRequest> decode(Reader& reader) {
     protocol::ContainerDestroyRegionRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2510,7 +2434,7 @@ Result<void> encode(Writer& writer, const protocol::ContainerGetRingEventsReques
 template <>
 Result<protocol::ContainerGetRingEventsRequest> decode(Reader& reader) {
     protocol::ContainerGetRingEventsRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2546,7 +2470,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerOpenContextRequest& va
 template <>
 Result<protocol::WorkerOpenContextRequest> decode(Reader& reader) {
     protocol::WorkerOpenContextRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2558,7 +2482,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerCloseContextRequest& v
 template <>
 Result<protocol::WorkerCloseContextRequest> decode(Reader& reader) {
     protocol::WorkerCloseContextRequest value;
-    TRY(load(TRY(reader.take(4)).data(), value));
+    load(TRY(reader.take(4)).data(), value);
     return value;
 }
 
@@ -2570,7 +2494,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerAddRegionRequest& valu
 template <>
 Result<protocol::WorkerAddRegionRequest> decode(Reader& reader) {
     protocol::WorkerAddRegionRequest value;
-    TRY(load(TRY(reader.take(24)).data(), value));
+    load(TRY(reader.take(24)).data(), value);
     return value;
 }
 
@@ -2582,7 +2506,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerAddGuestRegionRequest&
 template <>
 Result<protocol::WorkerAddGuestRegionRequest> decode(Reader& reader) {
     protocol::WorkerAddGuestRegionRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2594,7 +2518,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerRemoveRegionRequest& v
 template <>
 Result<protocol::WorkerRemoveRegionRequest> decode(Reader& reader) {
     protocol::WorkerRemoveRegionRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2606,7 +2530,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerOpenRingRequest& value
 template <>
 Result<protocol::WorkerOpenRingRequest> decode(Reader& reader) {
     protocol::WorkerOpenRingRequest value;
-    TRY(load(TRY(reader.take(20)).data(), value));
+    load(TRY(reader.take(20)).data(), value);
     return value;
 }
 
@@ -2618,7 +2542,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerCloseRingRequest& valu
 template <>
 Result<protocol::WorkerCloseRingRequest> decode(Reader& reader) {
     protocol::WorkerCloseRingRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 
@@ -2696,7 +2620,7 @@ Result<void> encode(Writer& writer, const protocol::WorkerForwardedRequest& valu
 template <>
 Result<protocol::WorkerForwardedRequest> decode(Reader& reader) {
     protocol::WorkerForwardedRequest value;
-    TRY(load(TRY(reader.take(8)).data(), value));
+    load(TRY(reader.take(8)).data(), value);
     return value;
 }
 

@@ -74,6 +74,14 @@ constexpr Rule contiguous(Operand x) {
             },
             "{0} is not contiguous", x};
 }
+// Contiguous, and the first stride is that of an element also where there is one alone, as some
+// kernels assert.
+constexpr Rule packed(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return has_packed_rows(node, rule.x) && is_contiguous(node, rule.x);
+            },
+            "{0} is not contiguous", x};
+}
 // For kernels that count rows through all dimensions with the stride of the second.
 constexpr Rule evenly_spaced_rows(Operand x) {
     return {[](const Node& node, const Rule& rule) {

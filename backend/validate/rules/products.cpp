@@ -1,6 +1,7 @@
 #include "backend/validate/rules/products.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "backend/validate/rules/layouts.h"
 
@@ -42,6 +43,15 @@ bool is_matrix_product(const Node& node) {
     const Elements& b = node[kB].ne;
     return a[0] == b[0] && divides(a[2], b[2]) && divides(a[3], b[3]) &&
            has_shape(node, kResult, {a[1], b[1], b[2], b[3]});
+}
+
+bool is_transform_where_said(const Node& node) {
+    constexpr int32_t kHadamard = 1;
+    if (node.param(1) != kHadamard)
+        return node.param(1) == 0;
+    const int64_t size = node.ne(kB, 0);
+    return size > 0 && std::has_single_bit(static_cast<uint64_t>(size)) && node.ne(kA, 1) == size &&
+           node.block(kB) == 1 && node.type_size(kB) == sizeof(float);
 }
 
 bool is_product_with_experts(const Node& node) {

@@ -6,6 +6,9 @@
 namespace virtgpu::validate::rules {
 
 bool is_matrix_product(const Node& node);
+// ggml may be told that A is a Hadamard matrix, and then transforms the rows of B instead: as many
+// floats, a power of two, as A is large.
+bool is_transform_where_said(const Node& node);
 bool is_product_with_experts(const Node& node);
 bool is_outer_product(const Node& node);
 bool solves_triangle(const Node& node);

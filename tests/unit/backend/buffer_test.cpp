@@ -128,6 +128,53 @@ TEST_F(ShareBufferTest, ChangesWhoseOffsetWraps) {
     EXPECT_EQ(control.last_status, protocol::Status::kMalformed);
 }
 
+// What the guest writes and reads by SET_TENSOR and GET_TENSOR, and copies by COPY_TENSOR, may be
+// the buffer itself, by its region or by another buffer there.
+class OntoThemselvesTest : public ShareBufferTest {
+ protected:
+    static constexpr uint64_t kBytes = 128;
+
+    void expect_refused() {
+        EXPECT_EQ(control.last_status, protocol::Status::kMalformed);
+        EXPECT_NE(failure().find("themselves"), std::string::npos) << failure();
+    }
+};
+
+TEST_F(OntoThemselvesTest, BytesAreNotSet) {
+    const auto buffer = share(4096, 4096);
+    ASSERT_TRUE(buffer);
+    *shared(4096 + 256) = std::byte{9};
+    ASSERT_TRUE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 0, {kShared, 4096 + kBytes, kBytes}}));
+    ASSERT_TRUE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 0, {kShared, 4096 + 256, kBytes}}));
+    EXPECT_EQ(*shared(4096), std::byte{9}) << "bytes beside them may be set";
+    EXPECT_FALSE(
+        control.set_tensor({bytes_of(*buffer, 0, kBytes), 64, {kShared, 4096 + kBytes - 1, 64}}));
+    expect_refused();
+}
+
+TEST_F(OntoThemselvesTest, BytesAreNotFetched) {
+    const auto buffer = share(4096, 4096);
+    ASSERT_TRUE(buffer);
+    ASSERT_TRUE(control.get_tensor({bytes_of(*buffer, 64, kBytes), 0, {kShared, 4096, 64}}));
+    EXPECT_FALSE(control.get_tensor({bytes_of(*buffer, 64, kBytes), 0, {kShared, 4096 + 1, 64}}));
+    expect_refused();
+}
+
+TEST_F(OntoThemselvesTest, BytesAreNotCopiedBetweenBuffersOfOneRegion) {
+    const auto buffer = share(0, 4096);
+    const auto other = share(1024, 4096);
+    ASSERT_TRUE(buffer && other);
+    *shared() = std::byte{9};
+    ASSERT_TRUE(control.copy_tensor({bytes_of(*buffer, 0, kBytes), bytes_of(*other, 0, kBytes)}));
+    EXPECT_EQ(*shared(1024), std::byte{9});
+    EXPECT_FALSE(
+        control.copy_tensor({bytes_of(*buffer, 1024, kBytes), bytes_of(*other, 64, kBytes)}));
+    EXPECT_EQ(control.last_status, protocol::Status::kMalformed);
+    EXPECT_NE(failure().find("overlap"), std::string::npos) << failure();
+}
+
 class FewBuffersTest : public ShareBufferTest {
  protected:
     FewBuffersTest() { limits_ = {.buffers = 2, .memory_bytes = 1000}; }

@@ -9,16 +9,6 @@ namespace {
 
 class CommandsTest : public HostTest {
  protected:
-    static protocol::TensorData bytes_of(protocol::Handle buffer, uint64_t offset, uint64_t size) {
-        protocol::TensorData tensor;
-        tensor.type = GGML_TYPE_I8;
-        tensor.ne = {static_cast<int64_t>(size), 1, 1, 1};
-        tensor.nb = {1, size, size, size};
-        tensor.buffer = buffer;
-        tensor.data_offset = offset;
-        return tensor;
-    }
-
     std::string read(const protocol::TensorData& tensor, uint64_t offset, uint64_t size) {
         if (!control.get_tensor({tensor, offset, {kDataRegion, 100, size}}))
             return control.last_message;

@@ -39,11 +39,23 @@ inline protocol::HelloRequest hello_of_this_ggml() {
     return hello;
 }
 
+// The bytes offset+size of a buffer.
+inline protocol::TensorData bytes_of(protocol::Handle buffer, uint64_t offset, uint64_t size) {
+    protocol::TensorData tensor;
+    tensor.type = GGML_TYPE_I8;
+    tensor.ne = {static_cast<int64_t>(size), 1, 1, 1};
+    tensor.nb = {1, size, size, size};
+    tensor.buffer = buffer;
+    tensor.data_offset = offset;
+    return tensor;
+}
+
 class HostTest : public ::testing::Test {
  protected:
     void SetUp() override {
         HostOptions options;
-        options.catalogue.backends = {"cpu"};
+        options.catalogue.backends = backends_;
+        options.catalogue.devices = devices_;
         options.catalogue.repack = repack_;
         options.threads = 2;
         options.limits = limits_;
@@ -84,6 +96,8 @@ class HostTest : public ::testing::Test {
 
     RecordingLog log;
     std::shared_ptr<TestRegions> regions = std::make_shared<TestRegions>();
+    std::vector<std::string> backends_ = {"cpu"};
+    std::vector<std::string> devices_;  // all where none is named
     Limits limits_;
     bool repack_ = true;
     RingGuest control;

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "backend/ggml_vocabulary.h"
 #include "backend/validate/graph.h"
@@ -383,6 +385,40 @@ TEST_F(OpRulesTest, AttentionIntoAPermutedResultIsRefused) {
         auto tensors = describe(node);
         last(tensors).tensor.nb[3] = 0;
         EXPECT_NE(outcome(tensors), "valid");
+    }
+}
+
+// Found by fuzzing: the kernel transforms rows of B into those of the result, whatever A is.
+TEST_F(OpRulesTest, ProductsThatAreNoTransformsAreNotCalledSo) {
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_MUL_MAT)
+            continue;
+        auto tensors = describe(node);
+        const bool fits = node->src[0]->ne[1] == node->src[1]->ne[0] &&
+                          std::has_single_bit(static_cast<uint64_t>(node->src[1]->ne[0])) &&
+                          node->src[1]->type == GGML_TYPE_F32;
+        last(tensors).tensor.op_params[1] = GGML_HINT_SRC0_IS_HADAMARD;
+        EXPECT_EQ(outcome(tensors) == "valid", fits) << ggml_op_desc(node);
+        last(tensors).tensor.op_params[1] = 2;
+        EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+}
+
+// Found by fuzzing: ggml asserts the first stride also where it leads nowhere.
+TEST_F(OpRulesTest, FirstStridesOfSingleElementsAreAsserted) {
+    for (const ggml_tensor* const node : nodes_) {
+        auto tensors = describe(node);
+        if (node->op == GGML_OP_ARANGE) {
+            last(tensors).tensor.nb[0] = 0;
+            EXPECT_NE(outcome(tensors), "valid");
+        }
+        if (node->op == GGML_OP_SSM_SCAN)
+            for (const size_t i : {0U, 2U, 3U, 6U}) {
+                protocol::Tensor& source = tensors[last(tensors).source[i] - 1].tensor;
+                const uint64_t stride = std::exchange(source.nb[0], 0);
+                EXPECT_NE(outcome(tensors), "valid") << "source " << i;
+                source.nb[0] = stride;
+            }
     }
 }
 
