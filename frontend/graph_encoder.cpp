@@ -19,10 +19,10 @@ bool can_name_view_source(const ggml_tensor& view) {
            (ggml_nbytes(&view) == 0 || ggml_nbytes(&view) + view.view_offs <= ggml_nbytes(&source));
 }
 
-// A view without a place lies anywhere.
+// Also where neither has a place.
 bool lies_in(const protocol::Tensor& view, const protocol::Tensor& source, uint64_t offset) {
-    return view.buffer.generation == 0 ||
-           (view.buffer == source.buffer && view.data_offset - source.data_offset == offset);
+    return view.buffer == source.buffer &&
+           (view.buffer.generation == 0 || view.data_offset - source.data_offset == offset);
 }
 
 }  // namespace

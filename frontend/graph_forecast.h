@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "frontend/graph_encoder.h"
@@ -52,6 +53,7 @@ class GraphForecast : public PlaceObserver {
 
     bool all_is_placed() const;
     bool same_nodes(ggml_cgraph& graph) const;
+    std::vector<std::optional<int32_t>> uses_in(const ggml_cgraph& graph) const;
 
     const ggml_private::GraphInternals& internals_;
     mutable std::mutex mutex_;  // of all that follows
@@ -59,6 +61,7 @@ class GraphForecast : public PlaceObserver {
     GraphEncoder encoder_{&places_};
     std::vector<ggml_tensor> seen_;  // by the encoder's positions
     std::vector<uint32_t> nodes_;
+    std::vector<std::optional<int32_t>> uses_;  // of these
     State state_ = State::kNothing;
     uint64_t buffers_freed_ = 0;
 };

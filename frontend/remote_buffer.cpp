@@ -22,10 +22,11 @@ constexpr size_t kWorthWaiting = size_t{64} * 1024;
 RemoteBuffer::~RemoteBuffer() {
     quietly([this] {
         static_cast<void>(device_.connection().finish_streams());
+        // First: what streams foretell must not name it any more.
+        device_.connection().note_freed(handle_);
         static_cast<void>(commands().free_buffer({handle_}));
         // Others may want the memory before anybody here waits for something.
         static_cast<void>(commands().wake_host());
-        device_.connection().note_freed(handle_);
     });
 }
 
@@ -56,7 +57,6 @@ Result<protocol::TensorData> RemoteBuffer::data_of(const ggml_tensor& tensor) co
 
 Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
     const TensorPlace placed = TRY(place(tensor));
-    TRY(update_usage(tensor.buffer->usage));
     device_.connection().note_place(tensor, placed);
     // Backends prepare what lies behind the data of quantized tensors, where they asked for room.
     if (!ggml_is_quantized(tensor.type) || tensor.view_src != nullptr ||

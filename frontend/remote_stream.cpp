@@ -94,13 +94,18 @@ Result<void> RemoteStream::set_threads(uint32_t threads) {
 Result<void> RemoteStream::optimize(ggml_cgraph& graph,
                                     const ggml_backend_graph_optimize_params* parameters) {
     TRY(connection_.health().check());
+    forecast_.forget();
     TRY(order_encoder_.encode(graph, connection_.graph_internals()));
     TRY(orders_.apply(order_encoder_, graph, parameters,
                       [&](std::span<const std::byte> bytes) { return ask_for_order(bytes); }));
     // Where the device has nothing to do, nothing is gained.
     if (ring_->idle())
         return {};
-    return forecast_.expect(graph, connection_.buffers_freed());
+    const auto expected = forecast_.expect(graph, connection_.buffers_freed());
+    // It may name data of other backends, which are passed over when it is to be computed.
+    if (!expected && expected.error().fault() != wire::Fault::kRefused)
+        return expected;
+    return {};
 }
 
 Result<protocol::OptimizeGraphReply> RemoteStream::ask_for_order(
@@ -140,6 +145,9 @@ Result<uint32_t> RemoteStream::bring_to_host(protocol::Graph& graph, uint64_t ui
 }
 
 Result<void> RemoteStream::bring_forecast() {
+    // In a forked child the forecast's lock may be held for ever.
+    if (!connection_.health().check())
+        return {};
     const uint64_t freed = connection_.buffers_freed();
     protocol::Graph* const graph = forecast_.take(freed);
     if (graph == nullptr)
@@ -156,8 +164,10 @@ Result<void> RemoteStream::bring_forecast() {
 }
 
 Result<void> RemoteStream::finish() {
-    TRY(bring_forecast());
-    return deliveries_.finish();
+    const auto brought = bring_forecast();
+    // In any case: what was asked for is delivered, or zeroes instead, and never later than now.
+    TRY(deliveries_.finish());
+    return brought;
 }
 
 Result<void> RemoteStream::carry_out(const GraphTable::Plan& plan) {

@@ -146,6 +146,10 @@ Result<void> GraphValidator::check_view(const ValidGraphTensor& view) const {
                           view.view_offset, view.tensor.extent, source.tensor.extent);
     const auto& place = view.tensor.place;
     const auto& source_place = source.tensor.place;
+    // Of one that touches none its offset still makes an address.
+    if (source_place && view.view_offset > source.tensor.room)
+        return wire::fail(Fault::kRefused, "a view at byte {} in a buffer's last {}",
+                          view.view_offset, source.tensor.room);
     // Backends use either address, so both must be the same. A view without elements has none.
     if (place && (!source_place || !(place->buffer == source_place->buffer) ||
                   place->offset - source_place->offset != view.view_offset))

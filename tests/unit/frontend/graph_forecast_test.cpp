@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ggml_private/graph_layout.h"
 #include "tests/unit/frontend/one_buffer.h"
 
 namespace virtgpu::frontend {
@@ -96,6 +97,21 @@ TEST_F(GraphForecastTest, AnotherGraphOfTheSameTensorsIsNotForetold) {
     ggml_cgraph* const shorter = ggml_new_graph(context_.get());
     ggml_build_forward_expand(shorter, view_);
     EXPECT_FALSE(forecast_.foretold(*shorter, 0));
+}
+
+// The host keeps results that other parts of a graph read.
+TEST_F(GraphForecastTest, AGraphWhoseResultsAreUsedMoreIsNotForetold) {
+    if (!internals_.available())
+        GTEST_SKIP() << "this ggml's graphs are unknown";
+    give_all_places();
+    ASSERT_NE(forecast_.take(0), nullptr);
+    ggml_cgraph* const larger = ggml_new_graph(context_.get());
+    ggml_build_forward_expand(larger, product_);
+    EXPECT_TRUE(forecast_.foretold(*larger, 0));
+    ggml_build_forward_expand(larger, ggml_neg(context_.get(), product_));
+    ggml_cgraph part = *larger;
+    part.n_nodes = 2;
+    EXPECT_FALSE(forecast_.foretold(part, 0));
 }
 
 TEST_F(GraphForecastTest, FreedBuffersMakeItUseless) {

@@ -104,6 +104,10 @@ TEST_F(GraphTest, ViewWithoutElementsMayBeginAnywhere) {
     const auto checked = check({empty, view}, {1});
     ASSERT_TRUE(checked) << checked.error().message();
     EXPECT_EQ(checked->tensors[1].view_source, 0U);
+    auto far = view;
+    far.tensor.buffer = {};
+    far.view_offset = UINT64_MAX;
+    EXPECT_EQ(outcome(check({empty, far}, {1})), "refused") << "behind the buffer";
     view.tensor.ne[1] = 1;
     EXPECT_EQ(outcome(check({empty, view}, {1})), "refused");
 }

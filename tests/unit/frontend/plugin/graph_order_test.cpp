@@ -1,4 +1,5 @@
 // The order in which the host's device computes a graph best, as ggml's scheduler asks for it.
+#include <array>
 #include <future>
 
 #include "tests/unit/frontend/plugin_fixture.h"
@@ -106,6 +107,28 @@ TEST_F(GraphOrderTest, ALostHostLeavesTheGraphAlone) {
     optimize(graph);
     EXPECT_EQ(nodes_of(graph), before);
     EXPECT_EQ(log_.lines().size(), 1U);
+}
+
+// Whoever asked for bytes gets zeroes, and gets them before it goes on.
+TEST_F(GraphOrderTest, AHostThatGoesWithAForetoldGraphStillGivesZeroes) {
+    ggml_cgraph* const first = make_graph();
+    optimize(first);
+    const auto first_places = allocate();
+    const GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
+    stop_host();
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
+    std::array<float, 8> result;
+    result.fill(7);
+    ggml_backend_tensor_get_async(backend_.get(), nodes_of(first).back(), result.data(), 0,
+                                  sizeof result);
+    ggml_cgraph* const second = make_graph();
+    optimize(second);
+    place_all(second, second_places.get());
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(result, testing::Each(0.0F));
+    result.fill(7);
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(result, testing::Each(7.0F)) << "it is the application's again";
 }
 
 // While the device computes, the next graph is brought to the host: when it is to be computed, it
