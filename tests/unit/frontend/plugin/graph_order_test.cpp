@@ -109,6 +109,29 @@ TEST_F(GraphOrderTest, ALostHostLeavesTheGraphAlone) {
     EXPECT_EQ(log_.lines().size(), 1U);
 }
 
+// As with a cache that stays on the guest's processor.
+TEST_F(GraphOrderTest, AViewOfAnotherBackendsDataIsNoErrorWhileTheDeviceIsBusy) {
+    std::promise<void> allowed;
+    const auto is_allowed = allowed.get_future().share();
+    host_.compute_by([&] { is_allowed.wait(); });
+    const GgmlContext others{
+        ggml_init({.mem_size = 1 << 20, .mem_buffer = nullptr, .no_alloc = true})};
+    ggml_tensor* const cache = ggml_new_tensor_1d(others.get(), GGML_TYPE_F32, 64);
+    const GgmlBuffer elsewhere(
+        ggml_backend_alloc_ctx_tensors_from_buft(others.get(), ggml_backend_cpu_buffer_type()));
+    ggml_cgraph* const with_view = graph_of(ggml_view_1d(context_.get(), cache, 8, 0));
+    optimize(with_view);
+    ggml_cgraph* const first = make_graph();
+    optimize(first);
+    const auto places = allocate();
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
+
+    optimize(with_view);
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+    allowed.set_value();
+    ggml_backend_synchronize(backend_.get());
+}
+
 // Whoever asked for bytes gets zeroes, and gets them before it goes on.
 TEST_F(GraphOrderTest, AHostThatGoesWithAForetoldGraphStillGivesZeroes) {
     ggml_cgraph* const first = make_graph();
