@@ -51,7 +51,7 @@ bool is_transform_where_said(const Node& node) {
         return node.param(1) == 0;
     const int64_t size = node.ne(kB, 0);
     return size > 0 && std::has_single_bit(static_cast<uint64_t>(size)) && node.ne(kA, 1) == size &&
-           node.block(kB) == 1 && node.type_size(kB) == sizeof(float);
+           node.is(kB, types::kF32 | types::kF16);
 }
 
 bool is_product_with_experts(const Node& node) {

@@ -7,7 +7,7 @@ namespace virtgpu::validate::rules {
 
 bool is_matrix_product(const Node& node);
 // ggml may be told that A is a Hadamard matrix, and then transforms the rows of B instead: as many
-// floats, a power of two, as A is large.
+// numbers, a power of two, as A is large. Natively rows of F16 are multiplied with all the same.
 bool is_transform_where_said(const Node& node);
 bool is_product_with_experts(const Node& node);
 bool is_outer_product(const Node& node);
