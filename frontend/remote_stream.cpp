@@ -101,7 +101,7 @@ Result<void> RemoteStream::optimize(ggml_cgraph& graph,
     // Where the device has nothing to do, nothing is gained.
     if (ring_->idle())
         return {};
-    const auto expected = forecast_.expect(graph, connection_.buffers_freed());
+    auto expected = forecast_.expect(graph, connection_.buffers_freed());
     // It may name data of other backends, which are passed over when it is to be computed.
     if (!expected && expected.error().fault() != wire::Fault::kRefused)
         return expected;
@@ -164,7 +164,7 @@ Result<void> RemoteStream::bring_forecast() {
 }
 
 Result<void> RemoteStream::finish() {
-    const auto brought = bring_forecast();
+    auto brought = bring_forecast();
     // In any case: what was asked for is delivered, or zeroes instead, and never later than now.
     TRY(deliveries_.finish());
     return brought;
