@@ -50,8 +50,9 @@ struct Looking {
 constexpr Looking kBesideProcessors{std::chrono::microseconds(500), std::chrono::microseconds(200),
                                     std::chrono::microseconds(200)};
 // Also from one part of a prompt to the next, which an application prepares on a processor while
-// the GPU idles. Who waits for a GPU without us polls as long as that takes, in the driver: 50 ms for
-// 512 tokens of an 8 B model on an H100, after which a guest that sleeps comes 60 to 100 us late.
+// the GPU idles. Who waits for a GPU without us polls as long as that takes, in the driver: 50 ms
+// for 512 tokens of an 8 B model on an H100, after which a guest that sleeps comes 60 to 100 us
+// late.
 constexpr Looking kBesideGpus{std::chrono::milliseconds(100), std::chrono::milliseconds(2),
                               std::chrono::seconds(1)};
 
