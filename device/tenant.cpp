@@ -116,9 +116,9 @@ Result<void> serve_container(FileDescriptor socket, apir::WorkerLauncher& launch
     EventLoop& loop = service->loop();
     apir::Renderer renderer(launcher, renderer_options(apir::Waiter::kClient, options), loop, log);
     log.info("a client connected");
-    const auto endpoint =
-        TRY(container::Endpoint::create(wire::PacketSocket(std::move(socket)), renderer,
-                                        options.window_size, loop, log, [&] { loop.stop(); }));
+    const auto endpoint = TRY(container::Endpoint::create(wire::PacketSocket(std::move(socket)),
+                                                          renderer, options.container_window_size,
+                                                          loop, log, [&] { loop.stop(); }));
     return service->run(renderer, log);
 }
 

@@ -16,8 +16,10 @@ enum class TenantKind { kVirtualMachine, kContainer };
 
 struct TenantOptions {
     apir::WorkerOptions worker;
-    // Bytes of the host-visible window and of all regions of the tenant.
+    // Bytes of a VM's host-visible window and of all its regions; 0: a VM shares its own memory.
     uint64_t window_size = 0;
+    // Bytes of all regions of a container, which has no memory of its own to share.
+    uint64_t container_window_size = 0;
     TenantLimits limits;
     bool worker_per_context = false;
     gpu::CapsetOptions capsets = gpu::CapsetOptions::kApir;

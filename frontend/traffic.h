@@ -13,7 +13,7 @@ struct Traffic {
     std::atomic<uint64_t> requests{0};
     std::atomic<uint64_t> bytes{0};   // of requests and of graphs; tensors' data is not counted
     std::atomic<uint64_t> waits{0};   // for the host
-    std::atomic<uint64_t> sleeps{0};  // and those that took long enough to sleep
+    std::atomic<uint64_t> sleeps{0};  // in those waits; one may sleep more than once
     std::atomic<uint64_t> doorbells{0};
 };
 

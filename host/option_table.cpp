@@ -211,7 +211,7 @@ std::vector<OptionRow> tenant_rows() {
          .key = "memory.window",
          .value = "SIZE",
          .help = "Memory that a guest can share with the host, a power of two such as 16G; 0: a VM "
-                 "shares its own memory instead",
+                 "shares its own memory instead, a container the default",
          .default_value = "half of this machine's memory, at most 64G",
          .declare = value([](Draft & d) -> auto& { return d.window; })},
         {.names = "--trace",

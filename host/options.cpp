@@ -144,7 +144,9 @@ Result<void> set_limits(Draft& draft) {
         if (tenant.worker.memory < kSmallestMemory)
             return wire::fail(Fault::kRefused, "--memory takes at least 16M, not '{}'",
                               draft.memory);
-        tenant.window_size = std::min(tenant.window_size, std::bit_floor(tenant.worker.memory));
+        const uint64_t largest = std::bit_floor(tenant.worker.memory);
+        tenant.window_size = std::min(tenant.window_size, largest);
+        tenant.container_window_size = std::min(tenant.container_window_size, largest);
     }
     if (!draft.queue.empty()) {
         tenant.limits.queue_bytes = TRY(parse_size(draft.queue));
@@ -156,13 +158,14 @@ Result<void> set_limits(Draft& draft) {
 }
 
 // Without one, VMs share their own memory; containers have nothing else to share.
-Result<uint64_t> window_size(const Draft& draft) {
-    if (draft.window.empty())
-        return default_window_size();
-    const uint64_t size = TRY(check_window_size(TRY(parse_size(draft.window))));
-    if (size == 0 && !draft.options.listen.containers.empty())
-        return wire::fail(Fault::kRefused, "--window 0 is for VMs alone, not for --listen");
-    return size;
+Result<void> set_windows(Draft& draft) {
+    device::TenantOptions& tenant = draft.options.tenant;
+    tenant.window_size = default_window_size();
+    if (!draft.window.empty())
+        tenant.window_size = TRY(check_window_size(TRY(parse_size(draft.window))));
+    tenant.container_window_size =
+        tenant.window_size != 0 ? tenant.window_size : default_window_size();
+    return {};
 }
 
 // Upstream's library takes one context in its process, and knows no rings.
@@ -184,7 +187,7 @@ Result<void> complete(Draft& draft) {
     if (options.task == Task::kServe && options.listen.anywhere() == options.connection.has_value())
         return wire::fail(Fault::kRefused,
                           "say whom to serve: --socket-path PATH, --listen PATH, or --fd N alone");
-    options.tenant.window_size = TRY(window_size(draft));
+    TRY(set_windows(draft));
     TRY(set_limits(draft));
     set_manner_of_library(options.tenant);
     options.sandbox = draft.sandbox == "no" ? sandbox::Mode::kNone : sandbox::Mode::kStrict;

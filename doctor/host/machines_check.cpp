@@ -35,7 +35,7 @@ Finding about_memory(const QemuCommandLine& line, const std::string& device,
     if (line.has_huge_pages() && !device.starts_with(kGeneric))
         return problem(
             subject,
-            wire::format("the guest's memory is of huge pages: {} shares single ones", device),
+            wire::format("the guest's memory is of huge pages: {} cannot share huge pages", device),
             kShare);
     return ok(subject, "the guest's memory is shared");
 }

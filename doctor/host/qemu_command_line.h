@@ -23,7 +23,8 @@ class QemuCommandLine {
     std::string socket_path() const;
     // Whether another process can map the guest's memory.
     bool shares_memory() const;
-    // Whether some of the guest's memory is of huge pages that were set aside (hugetlbfs).
+    // Whether some of the guest's memory is of huge pages that were set aside (hugetlbfs); of a
+    // file as far as its name tells, because the command may be for another machine or not yet run.
     bool has_huge_pages() const;
     // Whether it asks for KVM, perhaps among other accelerators.
     bool wants_kvm() const;

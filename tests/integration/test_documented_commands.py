@@ -14,6 +14,9 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of other programs, in the running text.
 OTHERS = {"--security-opt", "--repack"}
 UNITS = places.REPOSITORY / "host/systemd"
+SUBCOMMANDS = ("devices", "doctor")
+# What may stand before the program: a prompt (or the sign of a comment), sudo, variables.
+BEFORE = r"(?:[#$] +)?(?:(?:sudo|[A-Z][A-Z0-9_]*=\S*) +)*"
 
 
 def text_of(page):
@@ -29,16 +32,21 @@ def options_of(*command):
     return set(OPTION.findall(answer.stdout.split("\nExamples:")[0]))
 
 
-def host_options():
-    host = places.host_program()
-    return options_of(host) | options_of(host, "doctor") | options_of(host, "devices")
+def host_options(command=""):
+    """Those that the command's subcommand takes, or the program without one."""
+    subcommand = [word for word in command.split()[1:2] if word in SUBCOMMANDS]
+    return options_of(places.host_program(), *subcommand)
+
+
+def commands_in(text, program):
+    """Those of the text's blocks that start `program`, each as one line without what stands before it and a comment."""
+    lines = "\n".join(text.replace("\\\n", " ").split("```")[1::2]).splitlines()
+    found = [re.match(rf"{BEFORE}((?:\S*/)?{program}(?: .*)?)$", line.strip()) for line in lines]
+    return [match[1].split(" #")[0] for match in found if match]
 
 
 def commands(page, program):
-    """Those of the page's blocks that start `program`, each as one line without a comment."""
-    blocks = text_of(page).replace("\\\n", " ").split("```")[1::2]
-    return [line.split(" #")[0] for block in blocks for line in block.splitlines()
-            if re.match(rf"(?:\S*/)?{program}(?: |$)", line.strip())]
+    return commands_in(text_of(page), program)
 
 
 def all_commands(program):
@@ -47,10 +55,30 @@ def all_commands(program):
     return found
 
 
+def test_commands_are_found_behind_what_stands_before_them():
+    text = """before
+```sh
+# bin/tool --a
+X=1 Y2=$Z sudo tool \\
+    --b # why
+other tool --c
+# a tool --d
+```
+tool --e
+"""
+    assert [command.split() for command in commands_in(text, "tool")] == [["bin/tool", "--a"], ["tool", "--b"]]
+
+
 def test_options_of_the_host_program_exist():
     for command in all_commands("ggml-virtgpu-host"):
         ours = command.split(" -- ")[0]
-        assert set(OPTION.findall(ours)) <= host_options(), command
+        assert set(OPTION.findall(ours)) <= host_options(ours), command
+
+
+def test_options_are_those_of_one_subcommand():
+    assert "--json" in host_options("ggml-virtgpu-host doctor --json")
+    assert "--json" not in host_options("ggml-virtgpu-host --json")
+    assert "--window" not in host_options("ggml-virtgpu-host devices --window 0")
 
 
 def test_options_of_the_guests_doctor_exist():
@@ -60,10 +88,17 @@ def test_options_of_the_guests_doctor_exist():
 
 
 def test_options_in_the_text_exist():
-    ours = host_options() | options_of(*places.command_for(str(places.guest_doctor()))) | options_of(
-        places.REPOSITORY / "tools/benchmark/benchmark")
-    for code in re.findall(r"`((?:ggml-virtgpu-host )?--[^`]*)`", ALL_TEXT):
-        assert set(OPTION.findall(code)) <= ours | OTHERS, code
+    # Of an option alone only the text around it says whose it is.
+    anyones = OTHERS.union(*map(host_options, ("", *(f"host {name}" for name in SUBCOMMANDS))),
+                           options_of(*places.command_for(str(places.guest_doctor()))),
+                           options_of(places.REPOSITORY / "tools/benchmark/benchmark"))
+    alone = re.findall(r"`(--[^`]*)`", ALL_TEXT)
+    commanded = re.findall(r"`(ggml-virtgpu-host [^`]*)`", ALL_TEXT)
+    assert alone and any("--" in code for code in commanded)
+    for code in alone:
+        assert set(OPTION.findall(code)) <= anyones, code
+    for code in commanded:
+        assert set(OPTION.findall(code.split(" -- ")[0])) <= host_options(code), code
 
 
 @pytest.mark.parametrize("program", ["podman", "docker"])
@@ -110,14 +145,25 @@ def fixture_units(tmp_path):
     return sorted(tmp_path.iterdir())
 
 
+def complaints_about(units):
+    """What systemd says of these units; of others of the machine it complains as well."""
+    answer = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
+                            timeout=60, check=False)
+    return [line for line in answer.stderr.splitlines() if "ggml-virtgpu" in line]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
 def test_systemd_understands_the_units(units):
     assert len(units) == 3
-    answer = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
-                            timeout=60, check=False)
-    # Of other units it complains as well.
-    complaints = [line for line in answer.stderr.splitlines() if "ggml-virtgpu" in line]
-    assert not complaints, answer.stderr
+    assert not complaints_about(units)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+def test_systemd_complains_of_a_key_that_it_does_not_know(units):
+    for unit in units:
+        unit.write_text(unit.read_text(encoding="utf-8") + "\n[Unit]\nBogus=1\n", encoding="utf-8")
+    complaints = complaints_about(units)
+    assert all(any(unit.name in line and "Bogus" in line for line in complaints) for unit in units), complaints
 
 
 DOMAIN = """\
@@ -150,4 +196,6 @@ def test_libvirt_understands_the_domains(tmp_path):
 
 def test_the_vhost_user_description_is_the_one_that_is_installed():
     assert (places.REPOSITORY / "host/50-ggml-virtgpu.json.in").exists()
+    installed = (places.REPOSITORY / "debian/ggml-virtgpu-host.install").read_text(encoding="utf-8").split()
+    assert "usr/share/qemu/vhost-user/50-ggml-virtgpu.json" in installed
     assert "`50-ggml-virtgpu.json`" in text_of("docs/libvirt.md")

@@ -8,8 +8,8 @@ import pytest
 from benchmark import endurance, llama_bench, micro, results, samples, sections, token_trace, traffic
 from benchmark.settings import Settings
 
-LINE = ("ggml-virtgpu: socket: so far {} graphs, 2 sent whole and 5 in part; 300 requests, {} bytes; 60 waits, 3 of "
-        "them asleep; {} doorbells\n")
+LINE = ("ggml-virtgpu: socket: so far {} graphs, 2 sent whole and 5 in part; 300 requests, {} bytes; 60 waits "
+        "that slept 3 times; {} doorbells\n")
 SETTINGS = Settings(folder=pathlib.Path("/nowhere"), model_folder=pathlib.Path("/nowhere"), processors=4, threads=3)
 
 

@@ -29,4 +29,5 @@ def host(log_folder):
 @pytest.fixture(scope="module")
 def guest(host, guest_image, log_folder):
     with Guest(guest_image, log_folder, devices=[host.socket]) as machine:
+        assert qemu.ready_text() in host.log(), f"no {qemu.device_kind()} device: {host.log()[-2000:]}"
         yield machine

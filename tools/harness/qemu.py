@@ -60,6 +60,12 @@ def host_options(kind=None):
     return ("--window", "0") if (kind or device_kind()) == "windowless" else ()
 
 
+def ready_text(kind=None):
+    """What the host program's log says of a device of that kind, and of no other, when the guest's driver has begun."""
+    return {"whole": "device ready: ", "windowless": "device ready without a window",
+            "legacy": "device ready without context types or blobs"}[kind or device_kind()]
+
+
 def device(chardev, kind=None):
     """The -device option for a virtio-gpu device that a ggml-virtgpu-host behind `chardev` serves."""
     if (kind or device_kind()) == "legacy":

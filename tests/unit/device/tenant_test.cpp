@@ -26,7 +26,7 @@ class TenantTest : public testing::Test {
             RecordingLog log;
             TenantOptions options;
             options.worker = fake_worker("linger");
-            options.window_size = 1 << 20;
+            options.container_window_size = 1 << 20;
             wire::FileDescriptor socket(::dup(theirs.number()));
             const auto launcher = launcher_of(options.worker);
             const auto served =

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "host/size.h"
 #include "tests/unit/environment_variable.h"
 #include "tests/unit/host/configuration_text.h"
 
@@ -166,8 +167,6 @@ TEST(Options, RefusesWhatMakesNoSense) {
     EXPECT_TRUE(refused({}));
     EXPECT_TRUE(refused({"--fd", "5", "--socket-path", "/a"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--window", "3G"}));
-    EXPECT_EQ(parsed({"--socket-path", "/a", "--window", "0"}).tenant.window_size, 0U);
-    EXPECT_TRUE(refused({"--socket-path", "/a", "--listen", "/b", "--window", "0"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--log-level", "loud"}));
     EXPECT_TRUE(refused({"--socket-path", "/a", "--threads", "0"}));
     EXPECT_FALSE(refused({"--socket-path", "/a", "--threads", "512"}));
@@ -193,12 +192,21 @@ TEST(Options, ALibraryThatComputesSpeaksLevel1AndHasAWorkerPerContext) {
     EXPECT_TRUE(parsed({"--listen", "/b"}).tenant.limits.level2);
 }
 
+TEST(Options, WithoutAWindowContainersShareTheUsualAmount) {
+    const auto options = parsed({"--socket-path", "/a", "--listen", "/b", "--window", "0"});
+    EXPECT_EQ(options.tenant.window_size, 0U);
+    EXPECT_EQ(options.tenant.container_window_size, default_window_size());
+    EXPECT_EQ(parsed({"--listen", "/b", "--window", "2G"}).tenant.container_window_size,
+              uint64_t{2} << 30);
+}
+
 TEST(Options, LimitsReachWhoKeepsThem) {
     const auto options =
         parsed({"--listen", "/b", "--memory", "1G", "--window", "8G", "--max-contexts", "3",
                 "--max-regions", "9", "--max-queue", "1M", "--max-buffers", "7",
                 "--max-graph-tensors", "2048", "--graph-seconds", "5", "--worker-per-context"});
     EXPECT_EQ(options.tenant.window_size, uint64_t{1} << 30) << "shared memory is memory";
+    EXPECT_EQ(options.tenant.container_window_size, uint64_t{1} << 30);
     EXPECT_EQ(options.tenant.limits.contexts, 3U);
     EXPECT_EQ(options.tenant.limits.regions, 9U);
     EXPECT_EQ(options.tenant.limits.queue_bytes, uint64_t{1} << 20);

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -228,10 +229,11 @@ def fixture_activated(tmp_path):
     """activated(sockets): a host started as systemd does, with sockets that listen already."""
     running = []
 
-    def start(*sockets, count=None):
+    def start(*sockets, count=None, arguments=""):
         # The first is descriptor 3; LISTEN_PID is the program's own, which only it knows.
         files = " ".join(f"{3 + i}<&{listener.fileno()}" for i, listener in enumerate(sockets))
-        script = f"LISTEN_PID=$$ LISTEN_FDS={count or len(sockets)} exec {places.host_program()} --backend cpu {files}"
+        variables = f"LISTEN_PID=$$ LISTEN_FDS={count or len(sockets)}"
+        script = f"{variables} exec {places.host_program()} --backend cpu {arguments} {files}"
         # Out of the way of 3 and those that follow.
         for listener in sockets:
             assert listener.fileno() > 3 + len(sockets)
@@ -268,6 +270,18 @@ def test_sockets_of_systemd_are_served_by_their_type(activated, tmp_path):
         container.close()
         processes.end(program)
         assert (tmp_path / "vm").exists(), "the file is systemd's"
+
+
+def test_a_container_on_a_socket_of_systemd_shares_memory_without_a_window(activated, tmp_path):
+    with listening(tmp_path / "container", socket.SOCK_SEQPACKET) as containers:
+        activated(containers, arguments="--window 0")
+        with connect(tmp_path / "container", socket.SOCK_SEQPACKET) as client:
+            client.settimeout(20)
+            client.send(struct.pack("<IIQ", 1, 1, 4096))  # create a region
+            _, files, *_ = socket.recv_fds(client, 64, 1)
+    assert len(files) == 1
+    assert os.fstat(files[0]).st_size == 4096
+    os.close(files[0])
 
 
 def test_a_socket_of_systemd_that_is_missing_is_named(activated, tmp_path):

@@ -71,7 +71,7 @@ TEST_F(MachinesCheckTest, MemoryOfHugePages) {
          {"-object memory-backend-memfd,id=mem,size=2G,share=on,hugetlb=on",
           "-object memory-backend-file,id=mem,size=2G,share=on,mem-path=/dev/hugepages"}) {
         EXPECT_TRUE(has(examine("10.0.1", kLegacyDevice + machine + memory), Verdict::kProblem,
-                        "of huge pages", "memory-backend-memfd"))
+                        "vhost-user-gpu-pci cannot share huge pages", "memory-backend-memfd"))
             << memory;
         EXPECT_TRUE(has(examine("11.1.0", kGenericDevice + machine + memory), Verdict::kOk,
                         "memory is shared"))
