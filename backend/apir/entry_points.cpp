@@ -8,7 +8,7 @@ namespace {
 
 using virtgpu::backend::Library;
 
-constexpr uint32_t kFailed = later(virtgpu::backend::LibraryCode::kStartFailed);
+constexpr uint32_t kFailed = number_of(virtgpu::backend::StartCode::kBackendInitFailed);
 
 // The one object that the C interface leaves no other place for. Never destroyed: at the process'
 // end ggml may be gone before it.

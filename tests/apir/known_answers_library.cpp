@@ -66,6 +66,11 @@ void sleep_for(uint64_t milliseconds) {
 
 #define SHOWN extern "C" __attribute__((visibility("default")))
 
+// As the registration function of a ggml backend without a driver.
+SHOWN void* registers_nothing() {
+    return nullptr;
+}
+
 SHOWN uint32_t apir_backend_initialize(uint32_t context, Callbacks* callbacks) {
     only_context = context;
     const char* const value = callbacks->get_config(context, "ggml.library.reg");

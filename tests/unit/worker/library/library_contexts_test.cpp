@@ -235,10 +235,10 @@ TEST_F(LibraryContextsTest, TheCheckStartsTheLibraryAndItsSandbox) {
     EXPECT_THAT(good.log(), HasSubstr("sandbox: "));
     EXPECT_THAT(good.log(), HasSubstr("system calls"));
     EXPECT_THAT(good.log(), HasSubstr("known answers: context 1 ended"));
-    WorkerProcess refuses(with_library({"--check", "--ggml-library-reg", "refuse 8"}));
+    WorkerProcess refuses(with_library({"--check", "--ggml-library-reg", "refuse 3"}));
     EXPECT_EQ(refuses.wait(kSoon), 1);
     EXPECT_THAT(refuses.log(),
-                HasSubstr("the APIR backend library does not start, its code is 8: cannot open the "
+                HasSubstr("the APIR backend library does not start, its code is 3: cannot open the "
                           "GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined"));
 }
 
