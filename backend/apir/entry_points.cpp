@@ -1,5 +1,3 @@
-#include <exception>
-
 #include "backend/apir/library.h"
 #include "backend/apir/library_codes.h"
 #include "backend/apir/virglrenderer.h"
@@ -29,13 +27,13 @@ uint32_t apir_backend_initialize(uint32_t virgl_ctx_id, apir_callbacks* callback
     if (callbacks == nullptr || callbacks->get_shmem_ptr == nullptr)
         return kFailed;
     return library().initialize(virgl_ctx_id, *callbacks);
-} catch (const std::exception&) {
+} catch (...) {
     return kFailed;
 }
 
 void apir_backend_deinit(uint32_t virgl_ctx_id) try {
     library().deinit(virgl_ctx_id);
-} catch (const std::exception&) {
+} catch (...) {
     return;
 }
 
@@ -48,6 +46,6 @@ uint32_t apir_backend_dispatcher(uint32_t virgl_ctx_id, apir_callbacks* /*callba
         std::as_writable_bytes(std::span(enc_cur, static_cast<size_t>(enc_end - enc_cur))));
     *enc_cur_after = enc_cur + answer.size;
     return answer.code;
-} catch (const std::exception&) {
+} catch (...) {
     return kFailed;
 }
