@@ -63,7 +63,7 @@ Result<std::vector<ggml_backend_reg_t>> load_named(const CatalogueOptions& optio
                                                    const std::string& folder) {
     for (const std::string& server : options.rpc_servers)
         TRY(check_endpoint(server));
-    std::vector<ggml_backend_reg_t> backends;
+    std::vector<ggml_backend_reg_t> backends = options.registered;
     for (const std::string& name : options.backends) {
         if (name == "rpc" && options.rpc_servers.empty())
             return wire::fail(Fault::kRefused,

@@ -32,6 +32,8 @@ struct CatalogueOptions {
     std::vector<std::string> backends{};
     // One more of `backends`, where it is named.
     GgmlLibrary library{};
+    // More of them that are registered with ggml already.
+    std::vector<ggml_backend_reg_t> registered{};
     // HOST:PORT of ggml-rpc-servers. With any, the backend rpc is one of `backends`.
     std::vector<std::string> rpc_servers{};
     // ggml's names of the devices to offer. Empty: all of `backends`, or what `offer` says.

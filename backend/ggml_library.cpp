@@ -20,32 +20,19 @@ std::string reason() {
     return text == nullptr ? "unknown reason" : text;
 }
 
-Result<void*> open_library(const std::string& path) {
-    if (path.empty())
-        return missing_library_path();
-    void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr)
-        return wire::fail(Fault::kRefused,
-                          "cannot open the GGML library: {}; APIR_LLAMA_CPP_GGML_LIBRARY_PATH or "
-                          "the key ggml.library.path names it",
-                          reason());
-    return library;
-}
-
-Result<void> call_init(void* library, const GgmlLibrary& names) {
+Result<GgmlFunctions::Init> find_init(void* library, const GgmlLibrary& names) {
     if (names.init.empty())
-        return {};
+        return nullptr;
     void* const function = ::dlsym(library, names.init.c_str());
     if (function == nullptr)
         return wire::fail(Fault::kRefused,
                           "cannot initialize the GGML library: {} has no function '{}'; "
                           "APIR_LLAMA_CPP_GGML_LIBRARY_INIT or the key ggml.library.init names it",
                           names.path, names.init);
-    reinterpret_cast<void (*)()>(function)();
-    return {};
+    return reinterpret_cast<GgmlFunctions::Init>(function);
 }
 
-Result<ggml_backend_reg_t> call_registration(void* library, const GgmlLibrary& names) {
+Result<GgmlFunctions::Registration> find_registration(void* library, const GgmlLibrary& names) {
     const std::string name = names.reg.empty() ? kDefaultRegistration : names.reg;
     void* const function = ::dlsym(library, name.c_str());
     if (function == nullptr && names.reg.empty())
@@ -55,7 +42,7 @@ Result<ggml_backend_reg_t> call_registration(void* library, const GgmlLibrary& n
                           "cannot register the GGML library: {} has no function '{}'; "
                           "APIR_LLAMA_CPP_GGML_LIBRARY_REG or the key ggml.library.reg names it",
                           names.path, name);
-    return reinterpret_cast<ggml_backend_reg_t (*)()>(function)();
+    return reinterpret_cast<GgmlFunctions::Registration>(function);
 }
 
 // ggml checks this only of what it loads itself.
@@ -88,13 +75,35 @@ tl::unexpected<wire::Error> missing_registration(const std::string& path) {
         path, kDefaultRegistration);
 }
 
-Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library) {
-    void* const handle = TRY(open_library(library.path));
-    TRY(call_init(handle, library));
-    ggml_backend_reg_t const backend = TRY(call_registration(handle, library));
+Result<void*> open_ggml_library(const GgmlLibrary& library) {
+    if (library.path.empty())
+        return missing_library_path();
+    void* const handle = ::dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr)
+        return wire::fail(Fault::kRefused,
+                          "cannot open the GGML library: {}; APIR_LLAMA_CPP_GGML_LIBRARY_PATH or "
+                          "the key ggml.library.path names it",
+                          reason());
+    return handle;
+}
+
+Result<GgmlFunctions> find_ggml_functions(void* handle, const GgmlLibrary& library) {
+    return GgmlFunctions{TRY(find_init(handle, library)), TRY(find_registration(handle, library))};
+}
+
+Result<ggml_backend_reg_t> register_ggml_backend(const GgmlFunctions& functions,
+                                                 const GgmlLibrary& library) {
+    if (functions.init != nullptr)
+        functions.init();
+    ggml_backend_reg_t const backend = functions.registration();
     TRY(check_interface(backend, library.path));
     ggml_backend_register(backend);
     return backend;
+}
+
+Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library) {
+    void* const handle = TRY(open_ggml_library(library));
+    return register_ggml_backend(TRY(find_ggml_functions(handle, library)), library);
 }
 
 }  // namespace virtgpu::backend

@@ -22,6 +22,19 @@ struct GgmlLibrary {
 // upstream's message and what to do.
 wire::Result<ggml_backend_reg_t> load_ggml_library(const GgmlLibrary& library);
 
+// Its parts, for whoever has to say which of them failed.
+struct GgmlFunctions {
+    using Init = void (*)();
+    using Registration = ggml_backend_reg_t (*)();
+    Init init = nullptr;  // null: nothing to call
+    Registration registration = nullptr;
+};
+wire::Result<void*> open_ggml_library(const GgmlLibrary& library);
+wire::Result<GgmlFunctions> find_ggml_functions(void* handle, const GgmlLibrary& library);
+// Calls them.
+wire::Result<ggml_backend_reg_t> register_ggml_backend(const GgmlFunctions& functions,
+                                                       const GgmlLibrary& library);
+
 // Upstream's messages, and what to do: where the path is missing, and the name of the function in a
 // library that does not have the usual one.
 VIRTGPU_EXPORT tl::unexpected<wire::Error> missing_library_path();

@@ -327,8 +327,10 @@ std::vector<OptionRow> limit_rows() {
          .variables = "GGML_VIRTGPU_HOST_GRAPH_SECONDS",
          .key = "limits.graph_seconds",
          .value = "N",
-         .help = "Seconds that one graph may take; then its process of the guest loses the device, "
-                 "and its worker ends where the backend cannot stop; 0: no limit",
+         .help =
+             "Seconds that one graph may take, or one call of --apir-library, whose start has 60 "
+             "at least; then its process of the guest loses the device, and its worker ends "
+             "where the backend cannot stop; 0: no limit",
          .default_value = "600",
          .declare = value(
              [](Draft & d) -> auto& { return d.options.tenant.worker.graph_seconds; },

@@ -115,6 +115,7 @@ constexpr uint64_t kMemoryBesideBuffers = uint64_t{8} << 30;
 constexpr int kHung = 3;
 // Upstream's frontend waits so long for its host to load a library.
 constexpr std::chrono::milliseconds kShortestStartTime(60000);
+constexpr std::chrono::milliseconds kStartTimeWithoutLimit(600000);
 
 // What was loaded decides what it may do; what is not known is a GPU's.
 sandbox::Profile profile_of(const std::vector<std::string>& backends) {
@@ -152,8 +153,10 @@ LibraryOptions library_options(const Options& options, wire::Log& log) {
     library.path = options.apir_library;
     library.ggml = options.host.catalogue.library;
     library.call_time = std::chrono::seconds(options.graph_seconds);
-    if (options.graph_seconds != 0)
-        library.start_time = std::max(library.call_time, kShortestStartTime);
+    // Always: nobody ends a start when its guest has gone.
+    library.start_time = options.graph_seconds == 0
+                             ? kStartTimeWithoutLimit
+                             : std::max(library.call_time, kShortestStartTime);
     library.hung = [&log](const std::string& why) {
         log.error("{}", why);
         std::_Exit(kHung);
@@ -205,7 +208,12 @@ int run_library(const Options& options, wire::Log& log) {
     if (options.task() == Task::kServe)
         return serve(options.control, **contexts, log);
     const auto tried = (*contexts)->try_out();
-    return tried ? EXIT_SUCCESS : refuse(options, tried.error().message(), log);
+    if (!tried)
+        return refuse(options, tried.error().message(), log);
+    // Not by returning: nothing limits how long exit handlers of the library's take, and it has
+    // ended in order.
+    static_cast<void>(std::fflush(nullptr));
+    std::_Exit(EXIT_SUCCESS);
 }
 
 int run(const Options& options, wire::Log& log) {

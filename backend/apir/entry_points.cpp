@@ -1,5 +1,3 @@
-#include <exception>
-
 #include "backend/apir/library.h"
 #include "backend/apir/library_codes.h"
 #include "backend/apir/virglrenderer.h"
@@ -8,7 +6,7 @@ namespace {
 
 using virtgpu::backend::Library;
 
-constexpr uint32_t kFailed = later(virtgpu::backend::LibraryCode::kStartFailed);
+constexpr uint32_t kFailed = number_of(virtgpu::backend::StartCode::kBackendInitFailed);
 
 // The one object that the C interface leaves no other place for. Never destroyed: at the process'
 // end ggml may be gone before it.
@@ -29,13 +27,13 @@ uint32_t apir_backend_initialize(uint32_t virgl_ctx_id, apir_callbacks* callback
     if (callbacks == nullptr || callbacks->get_shmem_ptr == nullptr)
         return kFailed;
     return library().initialize(virgl_ctx_id, *callbacks);
-} catch (const std::exception&) {
+} catch (...) {
     return kFailed;
 }
 
 void apir_backend_deinit(uint32_t virgl_ctx_id) try {
     library().deinit(virgl_ctx_id);
-} catch (const std::exception&) {
+} catch (...) {
     return;
 }
 
@@ -48,6 +46,6 @@ uint32_t apir_backend_dispatcher(uint32_t virgl_ctx_id, apir_callbacks* /*callba
         std::as_writable_bytes(std::span(enc_cur, static_cast<size_t>(enc_end - enc_cur))));
     *enc_cur_after = enc_cur + answer.size;
     return answer.code;
-} catch (const std::exception&) {
+} catch (...) {
     return kFailed;
 }

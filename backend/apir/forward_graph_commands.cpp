@@ -75,8 +75,10 @@ Result<std::span<const std::byte>> ForwardCommands::copy_graph(
     TRY(region->bulk(0, request.size));
     if (encoded_.capacity() > kKeptBytes && request.size <= kKeptBytes)
         encoded_.clear();
-    if (encoded_.capacity() < request.size)
+    if (encoded_.capacity() < request.size) {
+        encoded_.clear();  // else both count while the bytes move
         give_way_to(request.size);
+    }
     TRY(encoded_.resize(request.size));
     TRY(region->copy_out(0, encoded_.bytes()));
     return std::span<const std::byte>(encoded_.bytes());

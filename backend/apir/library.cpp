@@ -35,17 +35,38 @@ GgmlLibrary ggml_library(uint32_t context, const apir_callbacks& callbacks) {
 
 Library::Library() : log_(std::getenv("APIR_LLAMA_CPP_LOG_TO_FILE")) {}
 
-Result<Host*> Library::host_for(const GgmlLibrary& library) {
-    // Without a path it is not for us to choose among what is installed.
-    if (library.path.empty())
-        return missing_library_path();
+tl::expected<Host*, Library::Failure> Library::host_for(const GgmlLibrary& library) {
     auto& host = hosts_[library.path + '\n' + library.reg + '\n' + library.init];
-    if (!host) {
-        HostOptions options;
-        options.catalogue.library = library;
-        host = TRY(Host::create(options, log_));
-    }
-    return host.get();
+    if (host)
+        return host.get();
+    return make_host(library).map([&host](std::unique_ptr<Host>&& made) {
+        host = std::move(made);
+        return host.get();
+    });
+}
+
+tl::expected<std::unique_ptr<Host>, Library::Failure> Library::make_host(
+    const GgmlLibrary& library) {
+    const auto with = [](auto code) {
+        return [code](wire::Error&& error) { return Failure{number_of(code), std::move(error)}; };
+    };
+    // Without a path it is not for us to choose among what is installed.
+    return open_ggml_library(library)
+        .map_error(
+            with(library.path.empty() ? LibraryCode::kEnvVarMissing : LibraryCode::kCannotOpen))
+        .and_then([&](void* handle) {
+            return find_ggml_functions(handle, library)
+                .map_error(with(LibraryCode::kSymbolMissing));
+        })
+        .and_then([&](const GgmlFunctions& functions) {
+            return register_ggml_backend(functions, library)
+                .map_error(with(StartCode::kBackendRegFailed));
+        })
+        .and_then([&](ggml_backend_reg_t backend) {
+            HostOptions options;
+            options.catalogue.registered = {backend};
+            return Host::create(options, log_).map_error(with(StartCode::kNoDevice));
+        });
 }
 
 uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
@@ -55,14 +76,14 @@ uint32_t Library::initialize(uint32_t number, const apir_callbacks& callbacks) {
         return 0;
     const auto host = host_for(ggml_library(number, callbacks));
     if (!host) {
-        log_.error("context {}: {}", number, host.error().message());
-        return later(LibraryCode::kCannotOpenGgmlLibrary);
+        log_.error("context {}: {}", number, host.error().error.message());
+        return host.error().code;
     }
     std::shared_ptr<ForwardServer> server =
         (*host)->serve_forwards(number, std::make_shared<CallbackRegions>(number, callbacks));
     if (const auto started = server->start(); !started) {
         log_.error("context {}: {}", number, started.error().message());
-        return later(LibraryCode::kStartFailed);
+        return number_of(StartCode::kBackendInitFailed);
     }
     contexts_.emplace(number, std::move(server));
     return 0;

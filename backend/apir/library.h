@@ -32,7 +32,13 @@ class Library {
                     std::span<std::byte> reply);
 
  private:
-    Result<Host*> host_for(const GgmlLibrary& library);
+    // Why there is no value, and upstream's code for that.
+    struct Failure {
+        uint32_t code;
+        wire::Error error;
+    };
+    tl::expected<Host*, Failure> host_for(const GgmlLibrary& library);
+    tl::expected<std::unique_ptr<Host>, Failure> make_host(const GgmlLibrary& library);
     std::shared_ptr<ForwardServer> find(uint32_t context);
 
     FileLog log_;

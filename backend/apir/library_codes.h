@@ -5,24 +5,40 @@
 
 namespace virtgpu::backend {
 
+// LOADLIBRARY's own, which the library returns as well for what it finds before it starts its ggml
+// backend.
 enum class LibraryCode : uint32_t {
+    kSuccess = 0,
+    kHypercallInitializationError = 1,
+    kAlreadyLoaded = 2,
+    kEnvVarMissing = 3,
+    kCannotOpen = 4,
+    kSymbolMissing = 5,
+};
+
+// Of the start of its ggml backend.
+enum class StartCode : uint32_t {
     kSuccess = 0,
     kCannotOpenBackendLibrary = 1,
     kCannotOpenGgmlLibrary = 2,
     kMissingBackendSymbols = 3,
     kMissingGgmlSymbols = 4,
     kBackendFailed = 5,
-    kRegistrationFailed = 6,
-    kAlreadyInitialized = 7,
+    kBackendRegFailed = 6,
+    kAlreadyInited = 7,
     kNoDevice = 8,
-    kStartFailed = 9,
+    kBackendInitFailed = 9,
 };
 
-// Upstream's library adds this to its codes once its own configuration is read, to success as well.
-inline constexpr uint32_t kLaterCodes = 6;
+// The library returns these with this added, success as well.
+inline constexpr uint32_t kStartCodes = 6;
 
-constexpr uint32_t later(LibraryCode code) {
-    return kLaterCodes + static_cast<uint32_t>(code);
+constexpr uint32_t number_of(LibraryCode code) {
+    return static_cast<uint32_t>(code);
+}
+
+constexpr uint32_t number_of(StartCode code) {
+    return kStartCodes + static_cast<uint32_t>(code);
 }
 
 }  // namespace virtgpu::backend

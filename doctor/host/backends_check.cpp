@@ -1,5 +1,7 @@
 #include "doctor/host/backends_check.h"
 
+#include <algorithm>
+
 namespace virtgpu::doctor {
 
 namespace {
@@ -12,6 +14,12 @@ constexpr const char* kLibrary = "APIR library";
 constexpr const char* kLeaveAway =
     "without --apir-library and its variables this host computes by itself";
 
+// The worker ends a start that takes too long by itself, and says so; its end may take longer.
+std::chrono::seconds time_of_start(uint32_t graph_seconds) {
+    const uint32_t limit = graph_seconds == 0 ? 600 : std::max(60U, graph_seconds);
+    return std::chrono::seconds(limit + 15);
+}
+
 }  // namespace
 
 Findings BackendsCheck::examine() {
@@ -21,11 +29,16 @@ Findings BackendsCheck::examine() {
 Findings BackendsCheck::examine_library() const {
     auto command = apir::worker_command(worker_);
     command.emplace_back("--check");
-    const auto answer = run_program(command);
+    const auto answer = run_program(command, time_of_start(worker_.graph_seconds));
     if (!answer)
         return {problem(kLibrary, answer.error().message(), kLeaveAway)};
-    if (answer->status != 0)
-        return {problem(kLibrary, wire::join(lines_of(answer->errors), "\n"), kLeaveAway)};
+    if (answer->status != 0) {
+        const auto lines = lines_of(answer->errors);
+        const auto reason = lines.empty()
+                                ? wire::format("its start ended with status {}", answer->status)
+                                : wire::join(lines, "\n");
+        return {problem(kLibrary, reason, kLeaveAway)};
+    }
     return {ok(kLibrary, wire::format("{} starts", worker_.apir_library))};
 }
 

@@ -149,9 +149,9 @@ void FakeVirglrenderer::Context::submit(std::span<const std::byte> command) {
 }
 
 void FakeVirglrenderer::Context::load_library(std::byte* page) {
-    const uint32_t code = renderer_.initialize_(number_, &renderer_.callbacks_);
-    loaded_ = code == 0 || code == 6;
-    notify(page, loaded_ ? 0 : 6 + code);
+    start_code_ = renderer_.initialize_(number_, &renderer_.callbacks_);
+    loaded_ = start_code_ == 0 || start_code_ == 6;
+    notify(page, loaded_ ? 0 : 6 + start_code_);
 }
 
 void FakeVirglrenderer::Context::forward(uint32_t command, std::span<const std::byte> arguments,

@@ -35,6 +35,8 @@ class FakeVirglrenderer {
         void destroy_blob(const Blob& blob) override;
         void submit(std::span<const std::byte> command) override;
         uint32_t number() const { return number_; }
+        // What the library returned when it was to start.
+        uint32_t start_code() const { return start_code_; }
 
      private:
         void load_library(std::byte* page);
@@ -43,6 +45,7 @@ class FakeVirglrenderer {
 
         FakeVirglrenderer& renderer_;
         const uint32_t number_;
+        uint32_t start_code_ = 0;
         bool loaded_ = false;
     };
 

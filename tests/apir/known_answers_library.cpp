@@ -35,11 +35,16 @@ enum Command : uint32_t {
 constexpr std::string_view kRefuse = "refuse ";
 // And the one with which it takes three seconds for that.
 constexpr std::string_view kStartSlowly = "start slowly";
+// And those with which it throws.
+constexpr std::string_view kThrowError = "throw error";
+constexpr std::string_view kThrowNumber = "throw number";
+constexpr std::string_view kThrowAtTheEnd = "throw at the end";
 constexpr uint32_t kNoConfiguration = 6 + 9;
 constexpr uint32_t kNoSuchCommand = 6;
 constexpr uint32_t kNoSuchRegion = 1;
 
 uint32_t only_context = 0;
+bool throw_at_the_end = false;
 std::thread::id first_thread;
 
 template <typename T>
@@ -66,12 +71,22 @@ void sleep_for(uint64_t milliseconds) {
 
 #define SHOWN extern "C" __attribute__((visibility("default")))
 
+// As the registration function of a ggml backend without a driver.
+SHOWN void* registers_nothing() {
+    return nullptr;
+}
+
 SHOWN uint32_t apir_backend_initialize(uint32_t context, Callbacks* callbacks) {
     only_context = context;
     const char* const value = callbacks->get_config(context, "ggml.library.reg");
     const std::string_view registration = value == nullptr ? "" : value;
     if (registration.starts_with(kRefuse))
         return static_cast<uint32_t>(std::atoi(value + kRefuse.size()));
+    if (registration == kThrowError)
+        throw std::bad_alloc();
+    if (registration == kThrowNumber)
+        throw 42;
+    throw_at_the_end = registration == kThrowAtTheEnd;
     if (registration == kStartSlowly)
         sleep_for(3000);
     const bool configured = callbacks->get_config(context, "apir.load_library.path") != nullptr;
@@ -82,6 +97,8 @@ SHOWN void apir_backend_deinit(uint32_t context) {
     if (context != only_context)
         std::abort();
     std::fprintf(stderr, "known answers: context %u ended\n", context);
+    if (throw_at_the_end)
+        throw std::bad_alloc();
 }
 
 SHOWN uint32_t apir_backend_dispatcher(uint32_t context, Callbacks* callbacks, uint32_t command,

@@ -145,10 +145,38 @@ TEST_F(LibraryTest, AnUnchangedGraphIsKnownAgain) {
     EXPECT_TRUE(graph.same_as_native());
 }
 
-TEST_F(LibraryTest, ALibraryThatIsNotThereIsRefusedWithItsReason) {
+// A start that fails, with upstream's codes.
+class Refusals : public LibraryTest {
+ protected:
+    uint32_t code() {
+        Process process(renderer, 1);
+        EXPECT_THROW(process.guest->start(), Aborted);
+        return process.context.start_code();
+    }
+};
+
+TEST_F(Refusals, OfNoPath) {
+    renderer.configure("ggml.library.path", "");
+    EXPECT_EQ(code(), 3U);
+}
+
+TEST_F(Refusals, OfALibraryThatIsNotThere) {
     renderer.configure("ggml.library.path", "/nowhere/libggml-none.so");
-    Process process(renderer, 1);
-    EXPECT_THROW(process.guest->start(), Aborted);
+    EXPECT_EQ(code(), 4U);
+}
+
+TEST_F(Refusals, OfFunctionsThatAreNotThere) {
+    renderer.configure("ggml.library.reg", "no_such_function");
+    EXPECT_EQ(code(), 5U);
+    renderer.configure("ggml.library.reg", "");
+    renderer.configure("ggml.library.init", "no_such_function");
+    EXPECT_EQ(code(), 5U);
+}
+
+TEST_F(Refusals, OfARegistrationThatReturnsNothing) {
+    renderer.configure("ggml.library.path", VIRTGPU_KNOWN_ANSWERS);
+    renderer.configure("ggml.library.reg", "registers_nothing");
+    EXPECT_EQ(code(), 12U);
 }
 
 TEST_F(LibraryTest, AnotherRegistrationFunction) {
@@ -156,12 +184,6 @@ TEST_F(LibraryTest, AnotherRegistrationFunction) {
     const auto process = start();
     GuestGraph graph(*process->guest, layer_like);
     EXPECT_TRUE(graph.same_as_native());
-}
-
-TEST_F(LibraryTest, ARegistrationFunctionThatIsNotThereIsRefused) {
-    renderer.configure("ggml.library.reg", "no_such_function");
-    Process process(renderer, 1);
-    EXPECT_THROW(process.guest->start(), Aborted);
 }
 
 TEST_F(LibraryTest, MoreGraphsThanAreKept) {

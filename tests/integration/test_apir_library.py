@@ -50,7 +50,7 @@ def test_a_library_that_does_not_start_ends_the_host_before_it_listens(tmp_path)
     command = [places.host_program(), "--listen", tmp_path / "socket", "--apir-library", places.backend_library()]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 1
-    assert "the APIR backend library does not start, its code is 8" in answer.stderr
+    assert "the APIR backend library does not start, its code is 3" in answer.stderr
     assert "cannot open the GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined" in answer.stderr
     assert not (tmp_path / "socket").exists()
 

@@ -65,13 +65,32 @@ def test_each_way_to_end_upstreams_host_is_a_test():
     assert len(named("DefectsTest.Upstream56*")) >= 20
 
 
-def test_the_codes_of_a_librarys_start_are_in_the_hosts_words():
-    code = (places.REPOSITORY / "worker/library/library_codes.cpp").read_text(encoding="utf-8")
-    code += (places.REPOSITORY / "backend/ggml_library.cpp").read_text(encoding="utf-8")
-    said = re.sub(r'"\s*"', "", code)
+def rows_of_page():
+    """Of the table of codes: the code, upstream's name and each of the host's texts."""
     section = PAGE.read_text(encoding="utf-8").split("\n| code | upstream's name |")[1].split("\n\n")[0]
-    words = [words for line in section.splitlines() for words in re.findall(r"`([^`]+)`", line)]
-    assert len(words) >= 9
-    for phrase in words:
-        for part in re.split(r"PATH|'NAME'", phrase):
-            assert part.strip() in said, phrase
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 3 and cells[0].isdigit():
+            yield from ((int(cells[0]), cells[1], words) for words in re.findall(r"`([^`]+)`", cells[2]))
+
+
+def rows_of_test():
+    """The same of the test that asks the host's code for them."""
+    code = (places.REPOSITORY / "tests/unit/worker/library/library_codes_test.cpp").read_text(encoding="utf-8")
+    row = re.compile(r'\{(\d+), "(\w+)", \w+,\s*"([^"]*)"\}')
+    return [(int(number), name, words) for number, name, words in row.findall(re.sub(r'"\s*\n\s*"', "", code))]
+
+
+def test_the_codes_of_a_librarys_start_have_the_hosts_words():
+    assert len(rows_of_test()) >= 15
+    assert list(rows_of_page()) == rows_of_test()
+
+
+def test_the_codes_of_a_librarys_start_have_upstreams_names():
+    header = (places.REPOSITORY / "backend/apir/library_codes.h").read_text(encoding="utf-8")
+    codes, start = (dict((re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(), int(number))
+                         for name, number in re.findall(r"k(\w+) = (\d+),", text))
+                    for text in header.split("enum class StartCode"))
+    named = {(number, name) for number, name, _ in rows_of_page()}
+    assert named == {(number, name) for name, number in codes.items() if number} | {
+        (6 + number, name) for name, number in start.items() if number}

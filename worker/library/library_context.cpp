@@ -1,5 +1,6 @@
 #include "worker/library/library_context.h"
 
+#include <exception>
 #include <utility>
 
 #include "worker/library/library_codes.h"
@@ -9,6 +10,21 @@ namespace virtgpu::worker {
 using backend::Watchdog;
 using wire::Fault;
 using wire::Result;
+
+namespace {
+
+// Nothing forbids a library in C++ to throw.
+template <typename Call>
+Result<void> carry_out(const Call& call) try {
+    call();
+    return {};
+} catch (const std::exception& error) {
+    return wire::fail(Fault::kRefused, "it threw {}", error.what());
+} catch (...) {
+    return wire::fail(Fault::kRefused, "it threw what is no exception of C++'s library");
+}
+
+}  // namespace
 
 LibraryContext::LibraryContext(uint32_t number, const ApirLibrary& library,
                                std::unique_ptr<LibraryCallbacks> callbacks, LibraryTimes times,
@@ -25,7 +41,12 @@ LibraryContext::~LibraryContext() {
 
 Result<void> LibraryContext::start_library(const backend::GgmlLibrary& ggml) {
     library_started_ = true;
-    const uint32_t code = library_.initialize(number_, callbacks_->functions());
+    uint32_t code = 0;
+    const auto called =
+        carry_out([&] { code = library_.initialize(number_, callbacks_->functions()); });
+    if (!called)
+        return wire::fail(Fault::kRefused, "the APIR backend library does not start: {}",
+                          called.error().message());
     if (is_started(code))
         return {};
     return wire::fail(Fault::kRefused, "{}", why_not_started(code, ggml));
@@ -56,8 +77,11 @@ void LibraryContext::drain() {
 void LibraryContext::close() {
     const Watchdog::Timed timed(&times_.ends, number_);
     executor_ = nullptr;
-    if (std::exchange(library_started_, false) && library_.deinit != nullptr)
-        library_.deinit(number_);
+    if (!std::exchange(library_started_, false) || library_.deinit == nullptr)
+        return;
+    if (const auto ended = carry_out([this] { library_.deinit(number_); }); !ended)
+        log_.warning("context {}: the end of the APIR backend library: {}", number_,
+                     ended.error().message());
 }
 
 backend::ContextSummary LibraryContext::summary() const {

@@ -12,9 +12,6 @@ namespace {
 using wire::Fault;
 using wire::Result;
 
-// How exactly the limits are kept: a library knows no way to be told to stop.
-constexpr std::chrono::milliseconds kGrace(1000);
-
 class NoPinning : public backend::RegionPinning {
  public:
     std::unique_ptr<backend::PinnedRegion> pin(const wire::BulkData& /*memory*/) override {
@@ -33,11 +30,28 @@ std::string seconds(std::chrono::milliseconds time) {
     return wire::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
 }
 
+std::unique_ptr<backend::Watchdog> start_watchdog(const LibraryOptions& options) {
+    return std::make_unique<backend::Watchdog>(
+        options.start_time, options.grace, [&options](uint32_t) {
+            options.hung(wire::format(
+                "the start of the APIR backend library takes longer than {} and cannot be "
+                "broken off",
+                seconds(options.start_time)));
+        });
+}
+
+// Its constructors run then, and those of what it needs.
+Result<ApirLibrary> load(const LibraryOptions& options) {
+    const auto watchdog = start_watchdog(options);
+    const backend::Watchdog::Timed timed(watchdog.get(), 0);
+    return ApirLibrary::open(options.path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LibraryContexts>> LibraryContexts::open(LibraryOptions options,
                                                                wire::Log& log) {
-    const ApirLibrary library = TRY(ApirLibrary::open(options.path));
+    const ApirLibrary library = TRY(load(options));
     return std::unique_ptr<LibraryContexts>(new LibraryContexts(library, std::move(options), log));
 }
 
@@ -45,14 +59,14 @@ LibraryContexts::LibraryContexts(const ApirLibrary& library, LibraryOptions opti
     : library_(library),
       options_(std::move(options)),
       log_(log),
-      calls_(options_.call_time, kGrace,
+      calls_(options_.call_time, options_.grace,
              [this](uint32_t context) {
                  options_.hung(
                      wire::format("a call of context {} into the APIR backend library takes longer "
                                   "than {} and cannot be broken off",
                                   context, seconds(options_.call_time)));
              }),
-      ends_(options_.end_time, kGrace, [this](uint32_t context) {
+      ends_(options_.end_time, options_.grace, [this](uint32_t context) {
           options_.hung(wire::format(
               "the APIR backend library still works for context {}, which ended {} ago", context,
               seconds(options_.end_time)));
@@ -81,13 +95,8 @@ Result<std::unique_ptr<backend::ServedContext>> LibraryContexts::open_context(
 }
 
 Result<void> LibraryContexts::start(LibraryContext& context, uint32_t number) {
-    backend::Watchdog watchdog(options_.start_time, kGrace, [this](uint32_t) {
-        options_.hung(
-            wire::format("the start of the APIR backend library takes longer than {} and cannot be "
-                         "broken off",
-                         seconds(options_.start_time)));
-    });
-    const backend::Watchdog::Timed timed(&watchdog, number);
+    const auto watchdog = start_watchdog(options_);
+    const backend::Watchdog::Timed timed(watchdog.get(), number);
     return context.start_library(options_.ggml);
 }
 

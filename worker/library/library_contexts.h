@@ -26,6 +26,8 @@ struct LibraryOptions {
     std::chrono::milliseconds start_time{0};    // 0: no limit
     std::chrono::milliseconds call_time{0};     // of each command; 0: no limit
     std::chrono::milliseconds end_time{10000};  // for what it still does when its guest has gone
+    // How exactly these are kept: a library knows no way to be told to stop.
+    std::chrono::milliseconds grace{1000};
     // One of these is over. Nothing can break off what it does: the process should end. From a
     // thread of its own.
     std::function<void(const std::string& why)> hung = [](const std::string&) {};

@@ -47,6 +47,9 @@ TEST(BackendsCheck, AnotherLibraryIsStarted) {
     options.apir_library = "/some/library.so";
     EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kProblem, "it does not start",
                     "without --apir-library"));
+    options.program = root.script("/worker1", "exit 3");
+    EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kProblem,
+                    "its start ended with status 3", "without --apir-library"));
     options.program = root.script("/worker2", "echo noise >&2");
     EXPECT_TRUE(has(BackendsCheck(options).examine(), Verdict::kOk, "/some/library.so starts"));
 }

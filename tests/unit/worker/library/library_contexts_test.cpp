@@ -235,17 +235,20 @@ TEST_F(LibraryContextsTest, TheCheckStartsTheLibraryAndItsSandbox) {
     EXPECT_THAT(good.log(), HasSubstr("sandbox: "));
     EXPECT_THAT(good.log(), HasSubstr("system calls"));
     EXPECT_THAT(good.log(), HasSubstr("known answers: context 1 ended"));
-    WorkerProcess refuses(with_library({"--check", "--ggml-library-reg", "refuse 8"}));
+    WorkerProcess refuses(with_library({"--check", "--ggml-library-reg", "refuse 3"}));
     EXPECT_EQ(refuses.wait(kSoon), 1);
     EXPECT_THAT(refuses.log(),
-                HasSubstr("the APIR backend library does not start, its code is 8: cannot open the "
+                HasSubstr("the APIR backend library does not start, its code is 3: cannot open the "
                           "GGML library: env var 'APIR_LLAMA_CPP_GGML_LIBRARY_PATH' not defined"));
 }
 
 // In this process.
 class OpenedLibrary : public ::testing::Test {
  protected:
-    void SetUp() override { options_.path = VIRTGPU_KNOWN_ANSWERS; }
+    void SetUp() override {
+        options_.path = VIRTGPU_KNOWN_ANSWERS;
+        options_.grace = std::chrono::milliseconds(20);
+    }
 
     wire::Result<std::unique_ptr<backend::ServedContext>> open() {
         contexts_ = *LibraryContexts::open(options_, log_);
@@ -277,6 +280,39 @@ TEST_F(OpenedLibrary, HasATimeToStartIn) {
     auto why = hung.get_future();
     ASSERT_EQ(why.wait_for(kSoon), std::future_status::ready);
     EXPECT_THAT(why.get(), HasSubstr("the start of the APIR backend library takes longer than"));
+}
+
+TEST_F(OpenedLibrary, HasATimeToBeLoadedIn) {
+    std::promise<std::string> hung;
+    options_.start_time = std::chrono::milliseconds(10);
+    options_.hung = [&](const std::string& why) { hung.set_value(why); };
+    options_.path = VIRTGPU_LOADS_SLOWLY;
+    EXPECT_FALSE(LibraryContexts::open(options_, log_)) << "when nobody ends the process";
+    auto why = hung.get_future();
+    ASSERT_EQ(why.wait_for(kSoon), std::future_status::ready);
+    EXPECT_THAT(why.get(), HasSubstr("the start of the APIR backend library takes longer than"));
+}
+
+TEST_F(OpenedLibrary, AnExceptionOfItsStartIsARefusal) {
+    for (const auto& [name, said] : {std::pair("throw error", "std::bad_alloc"),
+                                     std::pair("throw number", "what is no exception")}) {
+        options_.ggml.reg = name;
+        const auto opened = open();
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().fault(), wire::Fault::kRefused);
+        EXPECT_THAT(opened.error().message(),
+                    HasSubstr("the APIR backend library does not start: it threw "));
+        EXPECT_THAT(opened.error().message(), HasSubstr(said));
+    }
+}
+
+TEST_F(OpenedLibrary, AnExceptionOfItsEndIsAWarning) {
+    options_.ggml.reg = "throw at the end";
+    auto opened = open();
+    ASSERT_TRUE(opened);
+    (*opened)->close();
+    EXPECT_THAT(log_.text(), HasSubstr("context 7: the end of the APIR backend library: it threw "
+                                       "std::bad_alloc"));
 }
 
 TEST_F(OpenedLibrary, IsEndedOnce) {
