@@ -394,10 +394,10 @@ TEST_F(OpRulesTest, ProductsThatAreNoTransformsAreNotCalledSo) {
         if (node->op != GGML_OP_MUL_MAT)
             continue;
         auto tensors = describe(node);
-        const bool fits = node->src[0]->ne[1] == node->src[1]->ne[0] &&
-                          std::has_single_bit(static_cast<uint64_t>(node->src[1]->ne[0])) &&
-                          (node->src[1]->type == GGML_TYPE_F32 ||
-                           node->src[1]->type == GGML_TYPE_F16);
+        const bool fits =
+            node->src[0]->ne[1] == node->src[1]->ne[0] &&
+            std::has_single_bit(static_cast<uint64_t>(node->src[1]->ne[0])) &&
+            (node->src[1]->type == GGML_TYPE_F32 || node->src[1]->type == GGML_TYPE_F16);
         last(tensors).tensor.op_params[1] = GGML_HINT_SRC0_IS_HADAMARD;
         EXPECT_EQ(outcome(tensors) == "valid", fits) << ggml_op_desc(node);
         last(tensors).tensor.op_params[1] = 2;
