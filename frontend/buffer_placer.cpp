@@ -3,21 +3,12 @@
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/remote_buffer.h"
 #include "frontend/remote_device.h"
+#include "frontend/tensor_buffer.h"
 #include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
 
 using wire::Fault;
-
-namespace {
-
-ggml_backend_buffer_t ggml_buffer_of(const ggml_tensor& tensor) {
-    if (tensor.buffer == nullptr && tensor.view_src != nullptr)
-        return tensor.view_src->buffer;
-    return tensor.buffer;
-}
-
-}  // namespace
 
 RemoteBuffer* BufferPlacer::buffer_of(const ggml_tensor& tensor) const {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "frontend/tensor_buffer.h"
+
 namespace virtgpu::frontend {
 
 using wire::Result;
@@ -16,11 +18,6 @@ bool same(const ggml_tensor& a, const ggml_tensor& b) {
     return std::memcmp(&a, &b, offsetof(ggml_tensor, name)) == 0;
 }
 
-bool has_buffer(const ggml_tensor& tensor) {
-    return tensor.buffer != nullptr ||
-           (tensor.view_src != nullptr && tensor.view_src->buffer != nullptr);
-}
-
 bool has_place(const protocol::Tensor& tensor) {
     const bool is_empty = std::find(tensor.ne.begin(), tensor.ne.end(), 0) != tensor.ne.end();
     return is_empty || tensor.buffer.generation != 0;
@@ -29,7 +26,7 @@ bool has_place(const protocol::Tensor& tensor) {
 }  // namespace
 
 Result<TensorPlace> GraphForecast::PlacesSoFar::place(const ggml_tensor& tensor) {
-    return has_buffer(tensor) ? placer_.place(tensor) : TensorPlace{};
+    return ggml_buffer_of(tensor) == nullptr ? TensorPlace{} : placer_.place(tensor);
 }
 
 GraphForecast::GraphForecast(TensorPlacer& placer, const ggml_private::GraphInternals& internals)

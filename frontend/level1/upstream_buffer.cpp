@@ -5,6 +5,7 @@
 
 #include "frontend/plugin/buffer_table.h"
 #include "frontend/quietly.h"
+#include "frontend/tensor_buffer.h"
 #include "ggml_private/ggml_plugin_abi.h"
 
 namespace virtgpu::frontend {
@@ -105,15 +106,6 @@ Result<void> UpstreamBuffer::clear(uint8_t value) {
     std::memset(space_.base(), value, size_);
     return {};
 }
-
-namespace {
-
-ggml_backend_buffer_t ggml_buffer_of(const ggml_tensor& tensor) {
-    return tensor.buffer == nullptr && tensor.view_src != nullptr ? tensor.view_src->buffer
-                                                                  : tensor.buffer;
-}
-
-}  // namespace
 
 UpstreamBuffer* buffer_on(const UpstreamHost& host, const ggml_tensor& tensor) {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
