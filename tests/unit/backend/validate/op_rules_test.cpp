@@ -413,6 +413,10 @@ TEST_F(OpRulesTest, FirstStridesOfSingleElementsAreAsserted) {
             last(tensors).tensor.nb[0] = 0;
             EXPECT_NE(outcome(tensors), "valid");
         }
+        if (node->op == GGML_OP_SUM_ROWS || node->op == GGML_OP_MEAN) {
+            last(tensors).tensor.nb[0] *= 2;
+            EXPECT_NE(outcome(tensors), "valid");
+        }
         if (node->op == GGML_OP_SSM_SCAN)
             for (const size_t i : {0U, 2U, 3U, 6U}) {
                 protocol::Tensor& source = tensors[last(tensors).source[i] - 1].tensor;
