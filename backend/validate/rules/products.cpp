@@ -139,7 +139,7 @@ bool has_rope_positions(const Node& node) {
 }
 
 // Kernels turn pairs, also of what they only copy. llama.cpp turns no dimension when it asks where
-// a model's frequency factors may lie.
+// a model's frequency factors may lie; to compute that, ggml would take forever.
 bool has_rope_dimensions(const Node& node) {
     const int64_t size = node.ne(kA, 0);
     const int64_t turned = rope_dimensions(node);
@@ -147,7 +147,8 @@ bool has_rope_dimensions(const Node& node) {
     const int32_t mode = rope_mode(node);
     const bool known = mode == 0 || mode == kRopeNeox || mode == kRopeMulti ||
                        mode == kRopeVision || mode == kRopeInterleaved;
-    return known && size % 2 == 0 && turned >= 0 && turned % 2 == 0 && offset >= 0 &&
+    const int64_t least = node[Operand::kResult].place ? 2 : 0;
+    return known && size % 2 == 0 && turned >= least && turned % 2 == 0 && offset >= 0 &&
            offset % 2 == 0 && turned + offset <= size &&
            (mode != kRopeVision || (turned == size / 2 && offset == 0));
 }

@@ -427,6 +427,24 @@ TEST_F(OpRulesTest, FirstStridesOfSingleElementsAreAsserted) {
     }
 }
 
+// Found by fuzzing: ggml's loop over what is only copied steps by the dimensions that are turned.
+TEST_F(OpRulesTest, RopeThatTurnsNothingIsAnsweredButNotComputed) {
+    validate::ValidTensor result;
+    result.ne = {8, 1, 1, 1};
+    result.nb = {4, 32, 32, 32};
+    validate::ValidTensor positions = result;
+    positions.type = GGML_TYPE_I32;
+    positions.ne[0] = 1;
+    const validate::ValidTensor source = result;
+    const validate::OpRules rules = validate::rules_for("ROPE");
+    const validate::Node node(vocabulary_, result, {&source, &positions});
+    EXPECT_TRUE(validate::check_node(rules, node));
+    result.place = validate::Place{{1, 1}, 0};
+    EXPECT_FALSE(validate::check_node(rules, node));
+    result.op_params[1] = 2;
+    EXPECT_TRUE(validate::check_node(rules, node));
+}
+
 TEST_F(OpRulesTest, SortingInPlaceIsRefused) {
     validate::ValidTensor result;
     validate::ValidTensor source;
