@@ -41,7 +41,7 @@ def _part(value):
 
 def _machine(results):
     machine = results["machine"]
-    return (f"{machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
+    return (f"Commit {machine.get('commit')}; {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
             f"{machine['threads']} threads where a processor is to spare; medians of {machine['rounds']} rounds")
 
 

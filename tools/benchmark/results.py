@@ -4,13 +4,17 @@ import os
 import pathlib
 import platform
 import re
+import subprocess
 import time
+
+from harness import places
 
 
 def machine(settings):
     """What has to be equal for sections to belong together."""
-    return {"processor": _processor(), "processors": settings.processors, "kernel": platform.release(),
-            "threads": settings.threads, "rounds": settings.rounds, "quick": settings.quick}
+    return {"commit": _commit(), "processor": _processor(), "processors": settings.processors,
+            "kernel": platform.release(), "backend": settings.backend, "threads": settings.threads,
+            "rounds": settings.rounds, "quick": settings.quick}
 
 
 def load(path):
@@ -50,3 +54,12 @@ def _processor():
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     found = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
     return found[1] if found else platform.machine()
+
+
+def _commit():
+    """The sources', with a + where they were changed since; None where only the build was carried to."""
+    git = ["git", "-C", str(places.REPOSITORY), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,5 +1,5 @@
 """The parts of a run, in the order in which they are measured."""
-from benchmark import clients, endurance, idle, loading, micro, texts, token_trace, tokens, virtual_machine
+from benchmark import changed_graph, clients, endurance, idle, loading, micro, texts, token_trace, tokens, virtual_machine
 
 
 def _counts(settings):
@@ -9,6 +9,7 @@ def _counts(settings):
 
 SECTIONS = {
     "micro": micro.measure,
+    "changed graph": changed_graph.measure,
     "counts": _counts,
     "idle": idle.measure,
     "tokens": tokens.measure,
@@ -22,7 +23,7 @@ SECTIONS = {
 # Left out where they are not asked for by name: conformance compares a CPU's texts, and a GPU's host is no machine
 # that boots guests.
 ABOUT_GPUS = {"texts", "clients", "trace"}
-ABOUT_CPUS = {"micro", "counts", "idle", "virtual machine"}
+ABOUT_CPUS = {"changed graph", "counts", "idle", "virtual machine"}
 
 
 def chosen(names, settings):

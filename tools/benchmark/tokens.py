@@ -56,7 +56,7 @@ def select(results, test, contender, model=None, variant=STANDARD.name):
 
 
 def _measure_model(settings, variant, model):
-    samples = collections.defaultdict(list)
+    rounds = collections.defaultdict(dict)  # speeds by test and contender, and then by the round's number
     threads = settings.threads_in(variant.mode)
     logs = settings.logs / variant.name.replace(" ", "-")
     with contenders.everybody(threads, logs, variant.repack, settings.backend) as everybody:
@@ -68,9 +68,10 @@ def _measure_model(settings, variant, model):
                       file=sys.stderr)
                 finished = _run(contender, model, threads, settings)
                 for test, speed in finished.speeds.items():
-                    samples[test, contender.name].append(speed)
-    return [{"model": model.name, "variant": variant.name, "test": test, "contender": name, "samples": speeds}
-            for (test, name), speeds in samples.items()]
+                    rounds[test, contender.name][number] = speed
+    return [{"model": model.name, "variant": variant.name, "test": test, "contender": name,
+             "samples": [speeds.get(number) for number in range(1, settings.rounds + 1)]}
+            for (test, name), speeds in rounds.items()]
 
 
 def _run(contender, model, threads, settings):
