@@ -35,22 +35,16 @@ void GraphEncoder::clear() {
 }
 
 Result<void> GraphEncoder::add_node(const ggml_tensor& node) {
-    protocol::GraphTensor entry;
-    for (size_t i = 0; i < entry.source.size(); ++i)
+    decltype(protocol::GraphTensor::source) sources{};
+    for (size_t i = 0; i < sources.size(); ++i)
         if (node.src[i] != nullptr)
-            entry.source[i] = TRY(reference(*node.src[i])) + 1;
-    entry.tensor = describe(node);
-    if (placer_ != nullptr)
-        set_place(entry.tensor, TRY(placer_->place(node)));
-    TRY(set_view_source(node, entry));
-    const auto position = static_cast<uint32_t>(graph_.tensors.size());
-    for (const uint32_t source : entry.source)
+            sources[i] = TRY(reference(*node.src[i])) + 1;
+    const uint32_t position = TRY(add(node, describe));
+    graph_.tensors[position].source = sources;
+    graph_.nodes.push_back(position);
+    for (const uint32_t source : sources)
         if (source != 0)
             ++graph_.tensors[source - 1].use_count;
-    positions_.set(&node, position);
-    graph_.tensors.push_back(entry);
-    tensors_.push_back(&node);
-    graph_.nodes.push_back(position);
     return {};
 }
 
@@ -90,30 +84,33 @@ void GraphEncoder::count_uses(const ggml_cgraph& graph,
 // The position of what a node reads; a leaf if it was not met before.
 Result<uint32_t> GraphEncoder::reference(const ggml_tensor& tensor) {
     const uint32_t known = positions_.find(&tensor);
-    if (known != PointerMap::kAbsent)
-        return known;
-    protocol::GraphTensor entry;
-    entry.tensor = describe_leaf(tensor);
-    if (placer_ != nullptr)
-        set_place(entry.tensor, TRY(placer_->place(tensor)));
-    TRY(set_view_source(tensor, entry));
+    return known != PointerMap::kAbsent ? known : add(tensor, describe_leaf);
+}
+
+// At the end, where it is written in place.
+Result<uint32_t> GraphEncoder::add(const ggml_tensor& tensor, Describe& describe) {
+    const TensorPlace place = placer_ != nullptr ? TRY(placer_->place(tensor)) : TensorPlace{};
+    // One step deep: what is viewed here views nothing itself.
+    const uint32_t viewed = tensor.view_src != nullptr && can_name_view_source(tensor)
+                                ? TRY(reference(*tensor.view_src))
+                                : PointerMap::kAbsent;
     const auto position = static_cast<uint32_t>(graph_.tensors.size());
+    protocol::GraphTensor& entry = graph_.tensors.emplace_back();
+    describe(tensor, entry.tensor);
+    set_place(entry.tensor, place);
+    if (viewed != PointerMap::kAbsent)
+        name_view_source(viewed, tensor.view_offs, entry);
     positions_.set(&tensor, position);
-    graph_.tensors.push_back(entry);
     tensors_.push_back(&tensor);
     return position;
 }
 
-Result<void> GraphEncoder::set_view_source(const ggml_tensor& view, protocol::GraphTensor& entry) {
-    if (view.view_src == nullptr || !can_name_view_source(view))
-        return {};
-    // One step deep: what is viewed here views nothing itself.
-    const uint32_t source = TRY(reference(*view.view_src));
-    if (!lies_in(entry.tensor, graph_.tensors[source].tensor, view.view_offs))
-        return {};
-    entry.view_source = source + 1;
-    entry.view_offset = view.view_offs;
-    return {};
+void GraphEncoder::name_view_source(uint32_t source, uint64_t offset,
+                                    protocol::GraphTensor& view) const {
+    if (!lies_in(view.tensor, graph_.tensors[source].tensor, offset))
+        return;
+    view.view_source = source + 1;
+    view.view_offset = offset;
 }
 
 }  // namespace virtgpu::frontend

@@ -46,8 +46,11 @@ class GraphEncoder {
     void count_uses(const ggml_cgraph& graph, const ggml_private::GraphInternals& internals);
 
  private:
+    using Describe = void(const ggml_tensor& tensor, protocol::Tensor& description);
+
     wire::Result<uint32_t> reference(const ggml_tensor& tensor);
-    wire::Result<void> set_view_source(const ggml_tensor& view, protocol::GraphTensor& entry);
+    wire::Result<uint32_t> add(const ggml_tensor& tensor, Describe& describe);
+    void name_view_source(uint32_t source, uint64_t offset, protocol::GraphTensor& view) const;
 
     TensorPlacer* placer_;
     PointerMap positions_;

@@ -64,7 +64,7 @@ Result<void> RemoteBuffer::init_tensor(const ggml_tensor& tensor) {
         return {};
     protocol::InitTensorRequest request;
     request.tensors.resize(1);
-    request.tensors[0].tensor = describe_leaf(tensor);
+    describe_leaf(tensor, request.tensors[0].tensor);
     set_place(request.tensors[0].tensor, placed);
     return commands().init_tensor(request);
 }

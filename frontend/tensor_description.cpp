@@ -7,19 +7,6 @@ namespace virtgpu::frontend {
 
 namespace {
 
-protocol::Tensor describe_data(const ggml_tensor& tensor) {
-    protocol::Tensor description;
-    description.type = static_cast<uint32_t>(tensor.type);
-    description.op = static_cast<uint32_t>(GGML_OP_NONE);
-    description.flags = static_cast<uint32_t>(tensor.flags);
-    std::copy_n(tensor.ne, description.ne.size(), description.ne.begin());
-    std::copy_n(tensor.nb, description.nb.size(), description.nb.begin());
-    static_assert(sizeof description.name == sizeof tensor.name);
-    // Bytes behind the terminating zero are what was there before; they are not sent.
-    std::memcpy(description.name.data(), tensor.name, strnlen(tensor.name, sizeof tensor.name - 1));
-    return description;
-}
-
 // As ggml lays tensors out. Only for strides that the host would refuse: backends tell permuted
 // tensors by the order of all their strides.
 uint64_t contiguous_stride(const protocol::Tensor& tensor, ggml_type type, size_t dimension,
@@ -45,22 +32,29 @@ void set_place(protocol::Tensor& description, const TensorPlace& place) {
             description.nb[i] = contiguous_stride(description, type, i, place.buffer_size);
 }
 
+void describe_leaf(const ggml_tensor& tensor, protocol::Tensor& description) {
+    description.type = static_cast<uint32_t>(tensor.type);
+    description.op = static_cast<uint32_t>(GGML_OP_NONE);
+    description.flags = static_cast<uint32_t>(tensor.flags);
+    std::copy_n(tensor.ne, description.ne.size(), description.ne.begin());
+    std::copy_n(tensor.nb, description.nb.size(), description.nb.begin());
+    static_assert(sizeof description.name == sizeof tensor.name);
+    // Bytes behind the terminating zero are what was there before; they are not sent.
+    std::memcpy(description.name.data(), tensor.name, strnlen(tensor.name, sizeof tensor.name - 1));
+}
+
 protocol::TensorData describe_data(const ggml_tensor& tensor, const TensorPlace& place) {
-    protocol::Tensor whole = describe_data(tensor);
+    protocol::Tensor whole;
+    describe_leaf(tensor, whole);
     set_place(whole, place);
     return {whole.type, whole.ne, whole.nb, whole.buffer, whole.data_offset};
 }
 
-protocol::Tensor describe_leaf(const ggml_tensor& tensor) {
-    return describe_data(tensor);
-}
-
-protocol::Tensor describe(const ggml_tensor& tensor) {
-    protocol::Tensor description = describe_data(tensor);
+void describe(const ggml_tensor& tensor, protocol::Tensor& description) {
+    describe_leaf(tensor, description);
     description.op = static_cast<uint32_t>(tensor.op);
     static_assert(sizeof description.op_params == sizeof tensor.op_params);
     std::memcpy(description.op_params.data(), tensor.op_params, sizeof tensor.op_params);
-    return description;
 }
 
 }  // namespace virtgpu::frontend

@@ -22,10 +22,11 @@ class TensorPlacer {
     virtual wire::Result<TensorPlace> place(const ggml_tensor& tensor) = 0;
 };
 
-// The tensor as the protocol describes it, without sources and place.
-protocol::Tensor describe(const ggml_tensor& tensor);
+// The tensor as the protocol describes it, without sources and place. Into a description that is
+// all zeroes: copies of it are most of what encoding a graph costs.
+void describe(const ggml_tensor& tensor, protocol::Tensor& description);
 // The same as a leaf: what the operation was does not matter to whoever reads the result.
-protocol::Tensor describe_leaf(const ggml_tensor& tensor);
+void describe_leaf(const ggml_tensor& tensor, protocol::Tensor& description);
 // For requests that touch the data alone.
 protocol::TensorData describe_data(const ggml_tensor& tensor, const TensorPlace& place);
 // Says where the data is. Strides of dimensions with one element mean nothing, yet must not reach

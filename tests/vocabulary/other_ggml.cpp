@@ -13,10 +13,10 @@ namespace virtgpu::frontend {
 // The linker gives calls of the functions to the ones with __wrap_, and keeps them under __real_.
 protocol::HelloRequest real_hello_request(const char* version) asm(
     "__real__ZN7virtgpu8frontend13hello_requestEPKc");
-protocol::Tensor real_describe(const ggml_tensor& tensor) asm(
-    "__real__ZN7virtgpu8frontend8describeERK11ggml_tensor");
-protocol::Tensor real_describe_leaf(const ggml_tensor& tensor) asm(
-    "__real__ZN7virtgpu8frontend13describe_leafERK11ggml_tensor");
+void real_describe(const ggml_tensor& tensor, protocol::Tensor& description) asm(
+    "__real__ZN7virtgpu8frontend8describeERK11ggml_tensorRNS_8protocol6TensorE");
+void real_describe_leaf(const ggml_tensor& tensor, protocol::Tensor& description) asm(
+    "__real__ZN7virtgpu8frontend13describe_leafERK11ggml_tensorRNS_8protocol6TensorE");
 protocol::TensorData real_describe_data(const ggml_tensor& tensor, const TensorPlace& place) asm(
     "__real__ZN7virtgpu8frontend13describe_dataERK11ggml_tensorRKNS0_11TensorPlaceE");
 void real_set_place(protocol::Tensor& description, const TensorPlace& place) asm(
@@ -24,10 +24,10 @@ void real_set_place(protocol::Tensor& description, const TensorPlace& place) asm
 
 protocol::HelloRequest other_hello_request(const char* version) asm(
     "__wrap__ZN7virtgpu8frontend13hello_requestEPKc");
-protocol::Tensor other_describe(const ggml_tensor& tensor) asm(
-    "__wrap__ZN7virtgpu8frontend8describeERK11ggml_tensor");
-protocol::Tensor other_describe_leaf(const ggml_tensor& tensor) asm(
-    "__wrap__ZN7virtgpu8frontend13describe_leafERK11ggml_tensor");
+void other_describe(const ggml_tensor& tensor, protocol::Tensor& description) asm(
+    "__wrap__ZN7virtgpu8frontend8describeERK11ggml_tensorRNS_8protocol6TensorE");
+void other_describe_leaf(const ggml_tensor& tensor, protocol::Tensor& description) asm(
+    "__wrap__ZN7virtgpu8frontend13describe_leafERK11ggml_tensorRNS_8protocol6TensorE");
 protocol::TensorData other_describe_data(const ggml_tensor& tensor, const TensorPlace& place) asm(
     "__wrap__ZN7virtgpu8frontend13describe_dataERK11ggml_tensorRKNS0_11TensorPlaceE");
 void other_set_place(protocol::Tensor& description, const TensorPlace& place) asm(
@@ -63,13 +63,12 @@ void renumber_parameters(protocol::Tensor& tensor, ggml_op op) {
     std::memcpy(tensor.op_params.data(), &kind, sizeof kind);
 }
 
-protocol::Tensor renumbered(protocol::Tensor tensor) {
+void renumber(protocol::Tensor& tensor) {
     const auto op = static_cast<ggml_op>(tensor.op);
     if (kinds_of(op) != 0)
         renumber_parameters(tensor, op);
     tensor.op = other_number(tensor.op, GGML_OP_COUNT);
     tensor.type = other_number(tensor.type, GGML_TYPE_COUNT);
-    return tensor;
 }
 
 }  // namespace
@@ -83,12 +82,14 @@ protocol::HelloRequest other_hello_request(const char* version) {
     return request;
 }
 
-protocol::Tensor other_describe(const ggml_tensor& tensor) {
-    return renumbered(real_describe(tensor));
+void other_describe(const ggml_tensor& tensor, protocol::Tensor& description) {
+    real_describe(tensor, description);
+    renumber(description);
 }
 
-protocol::Tensor other_describe_leaf(const ggml_tensor& tensor) {
-    return renumbered(real_describe_leaf(tensor));
+void other_describe_leaf(const ggml_tensor& tensor, protocol::Tensor& description) {
+    real_describe_leaf(tensor, description);
+    renumber(description);
 }
 
 protocol::TensorData other_describe_data(const ggml_tensor& tensor, const TensorPlace& place) {

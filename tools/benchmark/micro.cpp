@@ -74,7 +74,8 @@ void changed_graph(benchmark::State& state, ggml_backend_dev_t device) {
     int32_t round = 0;
     ggml_backend_graph_compute(chain.backend(), chain.graph());  // known, before it changes
     for ([[maybe_unused]] auto step : state) {
-        // A tenth of the tensors, as where the place in the cache moves on: four of a layer's forty.
+        // A tenth of the tensors, as where the place in the cache moves on: four of a layer's
+        // forty.
         ++round;
         for (int i = 0; i < ggml_graph_n_nodes(chain.graph()); i += 10)
             ggml_format_name(ggml_graph_node(chain.graph(), i), "round %d", round);
