@@ -9,7 +9,7 @@ from harness.channel import Finished
 from harness.host import HostProgram
 
 TIMED_OUT = 124
-ATTEMPTS = 15
+ATTEMPTS = 5
 SECONDS = 1800  # for one program: lavapipe is slow, and a busy machine slower
 
 
@@ -94,6 +94,7 @@ def _host_can_repack():
 
 def run(command, environment, seconds):
     """Runs a program to its end, which is `seconds` away at most; its Finished."""
+    environment = {**environment, "LD_PRELOAD": str(places.linger())}
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=environment, text=True, errors="replace",
                           preexec_fn=processes.die_with_parent) as process:
@@ -109,7 +110,8 @@ def run(command, environment, seconds):
 def repeated_until_whole(start, is_whole, statuses=(0,)):
     """What `start()` returns, the first time that the program's last words are there, or it ended with another status.
 
-    llama.cpp's programs print from a thread for which their exit does not wait (see generation.is_whole).
+    llama.cpp's programs print from a thread for which their exit does not wait (see generation.is_whole); on a busy
+    machine a moment more (places.linger) is not always enough for it.
     """
     for _ in range(ATTEMPTS):
         finished = start()

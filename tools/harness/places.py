@@ -44,6 +44,11 @@ def guest_doctor():
     return _built("VIRTGPU_DOCTOR", "doctor/ggml-virtgpu-doctor")
 
 
+def linger():
+    """A library for LD_PRELOAD, with which programs print all that they have to say."""
+    return build_folder() / "tools/harness/linger.so"
+
+
 def libraries():
     """The folder of the root folder's shared libraries."""
     return root() / "usr/lib" / TRIPLET
