@@ -74,10 +74,10 @@ void Connection::free_host_memory(std::byte* memory) {
 void Connection::log_traffic() {
     log_.debug(
         "{}: so far {} graphs, {} sent whole and {} in part; {} requests, {} bytes; {} waits "
-        "that slept {} times; {} doorbells",
+        "that slept {} times; {} doorbells, {} messages",
         transport_->name(), traffic_.graphs.load(), traffic_.defined.load(), traffic_.edited.load(),
         traffic_.requests.load(), traffic_.bytes.load(), traffic_.waits.load(),
-        traffic_.sleeps.load(), traffic_.doorbells.load());
+        traffic_.sleeps.load(), traffic_.doorbells.load(), transport_->messages());
 }
 
 Result<void> Connection::start() {

@@ -161,6 +161,7 @@ Result<void> DrmTransport::execute(std::span<const std::byte> command, uapi::Exe
     request.size = static_cast<uint32_t>(command.size());
     request.command = uapi::address_of(command.data());
     choose_time_line(request, ring);
+    count_message();
     if (drmIoctl(node_.number(), uapi::kIoctlExecbuffer, &request) != 0)
         return wire::system_failure(errno, "sending a command to the device");
     return {};

@@ -154,6 +154,7 @@ void SocketTransport::destroy_region(uint32_t number) {
 }
 
 Result<void> SocketTransport::submit(std::span<const std::byte> command) {
+    count_message();
     protocol::ContainerSubmitRequest request;
     request.command.resize((command.size() + sizeof(uint32_t) - 1) / sizeof(uint32_t));
     std::memcpy(request.command.data(), command.data(), command.size());
@@ -181,6 +182,7 @@ void SocketTransport::close_signals(uint32_t ring) {
 }
 
 Result<void> SocketTransport::doorbell(uint32_t ring) {
+    count_message();
     TRY(check_owner());
     const uint64_t one = 1;
     if (::write(signals_[ring].doorbell.number(), &one, sizeof one) != sizeof one &&

@@ -1,6 +1,7 @@
 // How bytes get to the host: a virtio-gpu device (DrmTransport) or a socket (SocketTransport).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,15 @@ class Transport {
 
     // False when the host is known to be gone. Cheap enough to be called in a polling loop.
     virtual bool connected() const = 0;
+
+    // How often the host was told something; from a VM, each leaves the guest.
+    uint64_t messages() const { return messages_.load(std::memory_order_relaxed); }
+
+ protected:
+    void count_message() const { messages_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+    mutable std::atomic<uint64_t> messages_{0};
 };
 
 }  // namespace virtgpu::frontend

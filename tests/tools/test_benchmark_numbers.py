@@ -9,7 +9,7 @@ from benchmark import endurance, llama_bench, micro, results, samples, sections,
 from benchmark.settings import Settings
 
 LINE = ("ggml-virtgpu: socket: so far {} graphs, 2 sent whole and 5 in part; 300 requests, {} bytes; 60 waits "
-        "that slept 3 times; {} doorbells\n")
+        "that slept 3 times; {} doorbells, 7 messages\n")
 SETTINGS = Settings(folder=pathlib.Path("/nowhere"), model_folder=pathlib.Path("/nowhere"), processors=4, threads=3)
 
 
@@ -32,7 +32,7 @@ def test_percentiles(percent, expected):
 def test_the_last_line_of_the_frontend_counts():
     found = traffic.of_frontend("other\n" + LINE.format(10, 1000, 1) + LINE.format(20, 1500, 2))
     assert found == {"graphs": 20, "defined": 2, "edited": 5, "requests": 300, "bytes": 1500, "waits": 60, "sleeps": 3,
-                     "doorbells": 2}
+                     "doorbells": 2, "messages": 7}
     assert traffic.of_frontend("nothing of the kind") is None
 
 

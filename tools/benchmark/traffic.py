@@ -10,7 +10,7 @@ from harness import processes
 
 FRONTEND = re.compile(r"so far (?P<graphs>\d+) graphs, (?P<defined>\d+) sent whole and (?P<edited>\d+) in part; "
                       r"(?P<requests>\d+) requests, (?P<bytes>\d+) bytes; (?P<waits>\d+) waits "
-                      r"that slept (?P<sleeps>\d+) times; (?P<doorbells>\d+) doorbells")
+                      r"that slept (?P<sleeps>\d+) times; (?P<doorbells>\d+) doorbells, (?P<messages>\d+) messages")
 
 
 def of_frontend(log):
