@@ -26,6 +26,9 @@ constexpr std::chrono::milliseconds kFirstAnswerTimeout(2000);
 // Of a device that may be another host's, whose user is not to notice us.
 constexpr std::chrono::milliseconds kForeignAnswerTimeout(200);
 
+// Of a command that is waited for by its fence, which must not come after a ring's next signal.
+constexpr uint32_t kTimeLineOfNoRing = protocol::kMaxRings;
+
 // At most half of all pieces that the host takes (protocol::kMaxPieces), each a page.
 constexpr size_t kLargestGuestRegion = size_t{64} << 20;
 
@@ -125,7 +128,7 @@ Result<void> DrmTransport::check_guest_memory_size(size_t size) {
 
 Result<void> DrmTransport::check_host_has(const SharedRegion& region) const {
     const wire::Writer ping = forward_command(protocol::ApirForward::kPing, region.number());
-    TRY(await(TRY(submit_with_fence(ping.bytes(), 0)), kFirstAnswerTimeout));
+    TRY(await(TRY(submit_with_fence(ping.bytes(), kTimeLineOfNoRing)), kFirstAnswerTimeout));
     std::array<std::byte, sizeof(uint32_t) + protocol::ApirPingReply::kEncodedBytes> answer{};
     TRY(region.memory()->copy_out(0, answer));
     constexpr decltype(answer) kNone{};
@@ -193,16 +196,32 @@ void DrmTransport::close_signals(uint32_t ring) {
     fences_[ring].reset();
 }
 
+// Whoever rings a stream's bell mostly waits a moment later. A doorbell with a fence is both in one
+// command. Not on ring 0, whose time line is that of all other commands.
 Result<void> DrmTransport::doorbell(uint32_t ring) {
-    return submit(doorbell_command(ring, Doorbell::kRing).bytes());
+    TRY(check_owner());
+    return ring == 0 || is_armed(ring) ? submit(doorbell_command(ring, Doorbell::kRing).bytes())
+                                       : arm_fence(ring);
+}
+
+// A fence that has completed meanwhile says nothing of what comes next.
+bool DrmTransport::is_armed(uint32_t ring) {
+    pollfd fence{fences_[ring].number(), POLLIN, 0};
+    if (fences_[ring] && ::poll(&fence, 1, 0) != 0)
+        fences_[ring].reset();
+    return static_cast<bool>(fences_[ring]);
+}
+
+Result<void> DrmTransport::arm_fence(uint32_t ring) {
+    fences_[ring] = TRY(submit_with_fence(doorbell_command(ring, Doorbell::kWait).bytes(), ring));
+    return {};
 }
 
 Result<void> DrmTransport::wait(uint32_t ring, std::chrono::microseconds timeout) {
     TRY(check_owner());
-    // A fence that an earlier wait left behind still completes with the ring's next signal.
+    // A fence that a doorbell or an earlier wait left behind completes with the ring's next signal.
     if (!fences_[ring])
-        fences_[ring] =
-            TRY(submit_with_fence(doorbell_command(ring, Doorbell::kWait).bytes(), ring));
+        TRY(arm_fence(ring));
     pollfd fence{fences_[ring].number(), POLLIN, 0};
     const timespec limit = wire::to_timespec(timeout);
     const int ready = ::ppoll(&fence, 1, &limit, nullptr);

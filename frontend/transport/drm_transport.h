@@ -73,6 +73,8 @@ class DrmTransport : public Transport {
     wire::Result<void> check_device_answers() const;
     wire::Result<void> execute(std::span<const std::byte> command, uapi::Execbuffer& request,
                                uint32_t ring) const;
+    bool is_armed(uint32_t ring);
+    wire::Result<void> arm_fence(uint32_t ring);
     void close_handle(uint32_t handle) const;
 
     wire::FileDescriptor node_;
