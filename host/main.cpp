@@ -135,5 +135,7 @@ int main(int argc, char** argv) {
     const auto parsed = host::parse_options(argc, argv);
     if (const int* status = std::get_if<int>(&parsed))
         return *status;
-    return run(std::get<host::Options>(parsed));
+    auto options = std::get<host::Options>(parsed);
+    options.tenant.worker.host_version = VIRTGPU_VERSION;
+    return run(options);
 }

@@ -26,6 +26,7 @@ enum class Task { kServe, kCheck, kListDevices };
 
 struct Options {
     int control = -1;
+    std::string host_version;
     bool check = false;
     bool list_devices = false;
     std::string sandbox = "strict";
@@ -50,6 +51,8 @@ std::string version() {
 
 void declare_options(CLI::App& app, Options& options) {
     app.add_option("--control-fd", options.control, "Socket to the device process");
+    app.add_option("--host-version", options.host_version,
+                   "Version of the ggml-virtgpu-host that starts it; another one's is refused");
     app.add_option("--backend", options.host.catalogue.backends,
                    "ggml backend: a name (cpu, vulkan, cuda, hip, rpc, ...) or the path of its "
                    "library; may be given several times. Without: all that are installed");
@@ -217,6 +220,13 @@ int run_library(const Options& options, wire::Log& log) {
 }
 
 int run(const Options& options, wire::Log& log) {
+    // An upgrade replaces this program below a host program that goes on running.
+    if (!options.host_version.empty() && options.host_version != VIRTGPU_VERSION)
+        return refuse(options,
+                      wire::format("this worker is of version {} and the ggml-virtgpu-host that "
+                                   "starts it of {}: restart ggml-virtgpu-host after an upgrade",
+                                   VIRTGPU_VERSION, options.host_version),
+                      log);
     if (!options.apir_library.empty())
         return run_library(options, log);
     backend::HostOptions host_options = options.host;

@@ -10,6 +10,7 @@ std::vector<std::string> worker_command(const WorkerOptions& options) {
     };
     for (const std::string& backend : options.backends)
         command.insert(command.end(), {"--backend", backend});
+    add_text("--host-version", options.host_version);
     add_text("--apir-library", options.apir_library);
     add_text("--ggml-library", options.ggml_library);
     add_text("--ggml-library-reg", options.ggml_library_reg);

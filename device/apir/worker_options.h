@@ -10,6 +10,7 @@ namespace virtgpu::apir {
 
 struct WorkerOptions {
     std::string program;                // path
+    std::string host_version;           // of the program that starts it; empty: any
     std::vector<std::string> backends;  // names or paths of libraries; empty: all that are found
     std::string apir_library;           // path; computes instead, by virglrenderer's C interface
     std::string ggml_library;           // path of one more backend's library, and two of its

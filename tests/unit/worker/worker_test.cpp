@@ -392,5 +392,15 @@ TEST_F(WorkerTest, WrongOptionsEndWithAMessage) {
     EXPECT_EQ(good.wait(kSoon), 0) << good.log();
 }
 
+TEST_F(WorkerTest, AHostProgramOfAnotherVersionIsRefused) {
+    WorkerProcess worker({"--backend", "cpu", "--host-version", "0.0.1"});
+    EXPECT_EQ(worker.wait(kSoon), 1);
+    EXPECT_THAT(worker.log(), HasSubstr("restart ggml-virtgpu-host after an upgrade"));
+    WorkerProcess check({"--check", "--backend", "cpu", "--host-version", "0.0.1"});
+    EXPECT_EQ(check.wait(kSoon), 1);
+    WorkerProcess good({"--check", "--backend", "cpu", "--host-version", VIRTGPU_VERSION});
+    EXPECT_EQ(good.wait(kSoon), 0) << good.log();
+}
+
 }  // namespace
 }  // namespace virtgpu::worker
