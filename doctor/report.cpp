@@ -1,6 +1,7 @@
 #include "doctor/report.h"
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "wire/text.h"
@@ -32,6 +33,16 @@ std::string indented(const std::string& text, size_t width) {
     return result;
 }
 
+// What one check meets must not keep the others' findings from being told.
+Findings examine(Check& check) {
+    try {
+        return check.examine();
+    } catch (const std::exception& error) {
+        return {problem("doctor", wire::format("a check broke off: {}", error.what()),
+                        "this is a defect of the doctor; the other lines hold")};
+    }
+}
+
 std::string counted(long number, const char* word) {
     return wire::format("{} {}{}", number, word, number == 1 ? "" : "s");
 }
@@ -40,7 +51,7 @@ std::string counted(long number, const char* word) {
 
 Report::Report(const Checks& checks) {
     for (const auto& check : checks)
-        for (Finding& finding : check->examine())
+        for (Finding& finding : examine(*check))
             findings_.push_back(std::move(finding));
 }
 

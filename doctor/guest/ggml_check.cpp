@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "doctor/child.h"
 #include "doctor/guest/loaded_ggml.h"
@@ -86,7 +87,8 @@ Finding about_missing_plugin(const std::string& ggml, const std::string& folder,
     if (named != nullptr && *named != '\0')
         files.insert(files.begin(), named);
     for (const std::string& file : files) {
-        if (!std::filesystem::exists(file))
+        std::error_code absence;
+        if (std::filesystem::status(file, absence).type() == std::filesystem::file_type::not_found)
             continue;
         const std::string error = load_error(file);
         if (!error.empty())

@@ -2,15 +2,18 @@
 
 #include <unistd.h>
 
+#include <system_error>
+
 #include "wire/text.h"
 
 namespace virtgpu::doctor {
 
 Findings GpuNodesCheck::examine() {
     std::vector<std::string> nodes = root_.entries("/dev/dri", "renderD");
+    std::error_code error;
     for (const auto& [folder, prefix] : {std::pair("/dev", "kfd"), std::pair("/dev", "nvidia")})
         for (const std::string& node : root_.entries(folder, prefix))
-            if (!std::filesystem::is_directory(root_.real(node)))
+            if (!std::filesystem::is_directory(root_.real(node), error))
                 nodes.push_back(node);
     Findings findings;
     for (const std::string& node : nodes)

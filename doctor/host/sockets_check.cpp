@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
+#include <system_error>
 
 #include "wire/sys/accounts.h"
 #include "wire/sys/file_descriptor.h"
@@ -17,6 +19,9 @@ namespace virtgpu::doctor {
 namespace {
 
 constexpr const char* kSubject = "socket";
+// Of the units in host/systemd, /run/ggml-virtgpu/NAME.sock is ggml-virtgpu-NAME.socket's.
+constexpr std::string_view kFolderOfUnits = "/run/ggml-virtgpu/";
+constexpr std::string_view kSocketOfUnit = ".sock";
 
 // 0, or why nobody can be reached there.
 int connect_error(const SocketsCheck::Place& place) {
@@ -30,9 +35,34 @@ int connect_error(const SocketsCheck::Place& place) {
     return connected == 0 ? 0 : errno;
 }
 
+// Whether systemd makes it: a path of the units' sockets.
+bool is_of_a_unit(const std::string& path) {
+    return path.starts_with(kFolderOfUnits) && path.ends_with(kSocketOfUnit);
+}
+
+std::string unit_of(const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return "ggml-virtgpu-" + name.substr(0, name.size() - kSocketOfUnit.size()) + ".socket";
+}
+
+// The topmost folder above `path` that this user may not look into; empty where there is none.
+std::string closed_folder(const std::filesystem::path& path) {
+    std::filesystem::path folder = "/";
+    for (const auto& part : path.parent_path().relative_path()) {
+        if (::access(folder.c_str(), X_OK) != 0)
+            return errno == EACCES ? folder.string() : std::string();
+        folder /= part;
+    }
+    return ::access(folder.c_str(), X_OK) != 0 && errno == EACCES ? folder.string() : std::string();
+}
+
 Finding about_missing(const std::string& path) {
-    const auto folder = std::filesystem::absolute(path).parent_path();
-    if (!std::filesystem::is_directory(folder))
+    if (is_of_a_unit(path))
+        return problem(kSubject, wire::format("{} is not there: its unit is not active", path),
+                       wire::format("systemctl enable --now {}", unit_of(path)));
+    std::error_code error;
+    const auto folder = std::filesystem::absolute(path, error).parent_path();
+    if (!std::filesystem::is_directory(folder, error))
         return problem(
             kSubject,
             wire::format("{} cannot be made: there is no folder {}", path, folder.string()),
@@ -43,6 +73,18 @@ Finding about_missing(const std::string& path) {
             wire::format("{} cannot be made: this user may not write to {}", path, folder.string()),
             "use a folder of your own, such as /run/user/$UID");
     return ok(kSubject, wire::format("{} can be made", path));
+}
+
+// What is behind it nobody knows: a socket that works, perhaps.
+Finding about_closed_folder(const std::string& path) {
+    std::error_code error;
+    const std::string folder = closed_folder(std::filesystem::absolute(path, error));
+    return problem(
+        kSubject,
+        wire::format("{} cannot be looked at: this user may not look into {}", path, folder),
+        wire::format("run the doctor as the user that starts ggml-virtgpu-host, or as root: "
+                     "chmod a+x {}",
+                     folder));
 }
 
 std::string owner_of(const struct stat& status) {
@@ -58,7 +100,7 @@ Finding about(const SocketsCheck::Place& place) {
                        wire::format("use at most {} bytes", sizeof(sockaddr_un::sun_path) - 1));
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0)
-        return about_missing(path);
+        return errno == EACCES ? about_closed_folder(path) : about_missing(path);
     if (!S_ISSOCK(status.st_mode))
         return problem(kSubject, wire::format("{} is no socket", path),
                        "remove it, or use another path");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace virtgpu::doctor {
 namespace {
@@ -40,6 +41,22 @@ TEST(Report, OnlyAProblemFails) {
     EXPECT_EQ(report_of({}).exit_status(), 0);
     EXPECT_EQ(report_of({ok("a", "b"), warning("a", "b", "c")}).exit_status(), 0);
     EXPECT_EQ(report_of({problem("a", "b", "c"), ok("a", "b")}).exit_status(), 1);
+}
+
+class Broken : public Check {
+ public:
+    Findings examine() override { throw std::runtime_error("no such luck"); }
+};
+
+TEST(Report, ACheckThatThrowsIsALineAmongTheOthers) {
+    Checks checks;
+    checks.push_back(std::make_unique<Broken>());
+    checks.push_back(std::make_unique<Fixed>(Findings{ok("KVM", "fine")}));
+    const Report report(checks);
+    ASSERT_EQ(report.findings().size(), 2U);
+    EXPECT_NE(report.findings()[0].text.find("no such luck"), std::string::npos);
+    EXPECT_EQ(report.findings()[1].text, "fine");
+    EXPECT_EQ(report.exit_status(), 1);
 }
 
 TEST(Report, JsonHasAllOfIt) {

@@ -75,5 +75,34 @@ TEST_F(SocketsCheckTest, WhatAnotherUserMayNot) {
     EXPECT_EQ(as_nobody->status, 0);
 }
 
+TEST_F(SocketsCheckTest, AFolderThatAnotherUserMayNotLookInto) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "only root can become another user";
+    root_.file("/closed/inner/file");
+    std::filesystem::permissions(root_.path("/"), std::filesystem::perms(0755));
+    std::filesystem::permissions(root_.path("/closed"), std::filesystem::perms(0700));
+    constexpr uid_t kNobody = 65534;
+    const auto as_nobody = in_child([&] {
+        if (::setuid(kNobody) != 0)
+            return 1;
+        for (const char* socket : {"/closed/socket", "/closed/inner/socket"})
+            if (const auto found =
+                    has(SocketsCheck({{root_.path(socket), true}}).examine(), Verdict::kProblem,
+                        "may not look into " + root_.path("/closed"), "chmod");
+                !found) {
+                std::puts(found.message());
+                return 2;
+            }
+        return 0;
+    });
+    EXPECT_EQ(as_nobody->status, 0) << as_nobody->output;
+}
+
+TEST_F(SocketsCheckTest, OneThatSystemdMakes) {
+    EXPECT_TRUE(has(SocketsCheck({{"/run/ggml-virtgpu/no-such-unit.sock", true}}).examine(),
+                    Verdict::kProblem, "its unit is not active",
+                    "systemctl enable --now ggml-virtgpu-no-such-unit.socket"));
+}
+
 }  // namespace
 }  // namespace virtgpu::doctor
