@@ -11,7 +11,13 @@ class FeaturesCheck : public Check {
     Findings examine() override;
 };
 
-// About one device.
-Findings describe_features(const std::string& name, const frontend::DeviceParameters& parameters);
+// What one device offers.
+struct OfferedFeatures {
+    std::string name;
+    frontend::DeviceParameters parameters;
+};
+
+// About all of a machine's: one that is not ours is a problem only where no other is.
+Findings describe_features(const std::vector<OfferedFeatures>& devices);
 
 }  // namespace virtgpu::doctor

@@ -5,6 +5,7 @@ import pytest
 
 from harness import image, places, qemu
 from harness.guest import Guest
+from harness.host import HostProgram
 
 PLUGIN = f"/usr/lib/{places.TRIPLET}/ggml/backends0/libggml-virtgpu.so"
 
@@ -70,6 +71,16 @@ def test_a_machine_without_a_device(guest_image, log_folder):
 def test_an_ordinary_virtio_gpu(guest_image, log_folder):
     with Guest(guest_image, log_folder, options=["-device", "virtio-gpu-pci"]) as machine:
         assert_names(examine(machine), "an ordinary virtio-gpu", "ggml-virtgpu-host doctor")
+
+
+def test_an_ordinary_virtio_gpu_beside_ours(guest_image, log_folder):
+    with HostProgram(log_folder, arguments=qemu.host_options()) as host, \
+            Guest(guest_image, log_folder, devices=[host.socket], options=["-device", "virtio-gpu-pci"]) as machine:
+        status, findings = examine(machine)
+    assert status == 0, findings
+    assert any(finding["verdict"] == "ok" and "an ordinary virtio-gpu, not ours" in finding["text"]
+               for finding in findings), findings
+    assert any("virtgpu0: " in finding["text"] for finding in findings), findings
 
 
 def test_a_driver_that_may_not(guest_image, log_folder):
