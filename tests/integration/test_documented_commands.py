@@ -1,12 +1,16 @@
 """Commands of the documentation name options, units, paths and properties that exist."""
 import functools
+import os
+import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
 
-from harness import places, qemu
+from container import Container
+from harness import places, processes, qemu
 
 PAGES = ("README.md", "SECURITY.md", *(f"docs/{name}.md" for name in
                                        ("configuration", "containers", "doctor", "interop", "libvirt", "performance")))
@@ -14,6 +18,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of other programs, in the running text.
 OTHERS = {"--security-opt", "--repack"}
 UNITS = places.REPOSITORY / "host/systemd"
+WORDS = {"containers": "containers", "machines": "VMMs"}  # of the host's log
 SUBCOMMANDS = ("devices", "doctor")
 # What may stand before the program: a prompt (or the sign of a comment), sudo, variables.
 BEFORE = r"(?:[#$] +)?(?:(?:sudo|[A-Z][A-Z0-9_]*=\S*) +)*"
@@ -128,20 +133,63 @@ def test_devices_have_the_properties_that_are_set():
         assert names <= properties_of(device), f"{device}{properties}"
 
 
+def installed_units():
+    """Names and texts of the units as they are installed, with this build's host program and the repository's configurations."""
+    template = (UNITS / "ggml-virtgpu.service.in").read_text(encoding="utf-8")
+    for purpose in ("containers", "machines"):
+        text = template
+        for name, value in (("bin_folder", places.host_program().parent), ("purpose", purpose),
+                            ("configuration_folder", places.REPOSITORY / "host")):
+            text = text.replace(f"@{name}@", str(value))
+        yield f"ggml-virtgpu-{purpose}.service", text
+    for unit in UNITS.glob("*.socket"):
+        yield unit.name, unit.read_text(encoding="utf-8")
+
+
+def values(unit, key):
+    return re.findall(rf"^{key}=(.+)$", unit, re.MULTILINE)
+
+
 def test_units_and_their_sockets_exist():
-    units = {path.name.removesuffix(".in"): path.read_text(encoding="utf-8") for path in UNITS.iterdir()}
+    units = dict(installed_units())
     named = set(re.findall(r"\bggml-virtgpu-\w+\.(?:socket|service)\b", ALL_TEXT))
     assert named and named <= set(units)
-    sockets = set(re.findall(r"^Listen\w+=(.+)$", "\n".join(units.values()), re.MULTILINE))
-    assert set(re.findall(r"/run/ggml-virtgpu/\w+\.sock", ALL_TEXT)) == sockets
+    sockets = values("\n".join(units.values()), r"Listen\w+")
+    assert set(re.findall(r"/run/ggml-virtgpu/\w+\.sock", ALL_TEXT)) == set(sockets)
+
+
+@pytest.mark.parametrize("purpose", ["containers", "machines"])
+def test_a_service_serves_its_socket(tmp_path, purpose):
+    """What systemd does, by its protocol: it makes the socket and starts the program with it and the unit's environment."""
+    units = dict(installed_units())
+    service, unit = units[f"ggml-virtgpu-{purpose}.service"], units[f"ggml-virtgpu-{purpose}.socket"]
+    kind = socket.SOCK_SEQPACKET if values(unit, "ListenSequentialPacket") else socket.SOCK_STREAM
+    [program] = values(service, "ExecStart")
+    variables = dict(value.split("=", 1) for value in values(service, "Environment"))
+    assert pathlib.Path(variables["GGML_VIRTGPU_HOST_CONFIG"]).is_file()
+    del variables["XDG_CACHE_HOME"]  # a folder of the service's own
+    with socket.socket(socket.AF_UNIX, kind) as listener:
+        path = str(tmp_path / "socket")
+        listener.bind(path)
+        listener.listen()
+        log = tmp_path / "log"
+        with open(log, "wb") as output, subprocess.Popen(
+                ["sh", "-c", f"exec env LISTEN_PID=$$ LISTEN_FDS=1 {program} 3<&{listener.fileno()}"], stderr=output,
+                env={**os.environ, **variables}, pass_fds=[listener.fileno()]) as process:
+            try:
+                processes.wait_until(lambda: f"listening for {WORDS[purpose]} on {path}" in log.read_text("utf-8"), 60,
+                                     "the service's start")
+                if purpose == "containers":
+                    assert "virtgpu0" in Container(path).run("llama-bench", "--list-devices").output
+            finally:
+                process.terminate()
 
 
 @pytest.fixture(name="units")
 def fixture_units(tmp_path):
-    """The units as they are installed, with this build's host program."""
-    for unit in UNITS.iterdir():
-        text = unit.read_text(encoding="utf-8").replace("@bin_folder@", str(places.host_program().parent))
-        (tmp_path / unit.name.removesuffix(".in")).write_text(text, encoding="utf-8")
+    """The units' files as they are installed."""
+    for name, text in installed_units():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     return sorted(tmp_path.iterdir())
 
 
@@ -154,7 +202,7 @@ def complaints_about(units):
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
 def test_systemd_understands_the_units(units):
-    assert len(units) == 3
+    assert len(units) == 4
     assert not complaints_about(units)
 
 
@@ -195,7 +243,7 @@ def test_libvirt_understands_the_domains(tmp_path):
 
 
 def test_the_vhost_user_description_is_the_one_that_is_installed():
-    assert (places.REPOSITORY / "host/50-ggml-virtgpu.json.in").exists()
+    assert (places.REPOSITORY / "host/90-ggml-virtgpu.json.in").exists()
     installed = (places.REPOSITORY / "debian/ggml-virtgpu-host.install").read_text(encoding="utf-8").split()
-    assert "usr/share/qemu/vhost-user/50-ggml-virtgpu.json" in installed
-    assert "`50-ggml-virtgpu.json`" in text_of("docs/libvirt.md")
+    assert "usr/share/qemu/vhost-user/90-ggml-virtgpu.json" in installed
+    assert "`90-ggml-virtgpu.json`" in text_of("docs/libvirt.md")
