@@ -1,7 +1,9 @@
+import pathlib
 import socket
 
 import pytest
 
+from bootstrap import programs
 from harness import generation, places
 from harness.channel import Channel, Finished, GuestGone
 from harness.host import CLOSED, HostProgram
@@ -77,8 +79,44 @@ def test_llama_cpps_log_is_understood():
     assert generation.tokens_per_second(log) == 3529.55
 
 
+def make_program(root, path):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).touch(0o755)
+
+
+def test_programs_are_found_by_name_where_debian_puts_them(tmp_path):
+    make_program(tmp_path, "usr/libexec/x86_64-linux-gnu/ggml/test-backend-ops")
+    assert programs.command(tmp_path, "test-backend-ops")[-1] == \
+        f"{tmp_path}/usr/libexec/x86_64-linux-gnu/ggml/test-backend-ops"
+    with pytest.raises(programs.NoProgram, match="no program 'test'"):
+        programs.command(tmp_path, "test")
+
+
+def test_libraries_of_a_driver_come_after_the_roots(tmp_path, monkeypatch):
+    make_program(tmp_path, "usr/bin/tool")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/of/a/driver")
+    path = programs.command(tmp_path, "tool")[2].split(":")
+    assert path[0] == f"{tmp_path}/usr/lib/x86_64-linux-gnu" and path[-1] == "/of/a/driver"
+    assert "/of/a/driver" not in programs.library_path(tmp_path)
+
+
+def test_qemu_finds_its_firmware_and_modules(tmp_path):
+    make_program(tmp_path, "usr/bin/qemu-system-x86_64")
+    words = programs.command(tmp_path, "qemu-system-x86_64")
+    assert words[-4:] == ["-L", f"{tmp_path}/usr/share/qemu", "-L", f"{tmp_path}/usr/share/seabios"]
+    assert programs.environment(tmp_path, "qemu-system-x86_64") == {
+        "QEMU_MODULE_DIR": f"{tmp_path}/usr/lib/x86_64-linux-gnu/qemu"}
+    assert not programs.environment(tmp_path, "llama-bench")
+
+
+def test_programs_of_the_machine_are_simply_started():
+    assert programs.command(pathlib.Path("/"), "/usr/bin/qemu-system-x86_64") == ["/usr/bin/qemu-system-x86_64"]
+    assert not programs.environment(pathlib.Path("/"), "qemu-system-x86_64")
+
+
 def test_programs_of_the_sysroot_start_with_its_loader(monkeypatch, tmp_path):
     monkeypatch.setattr(places, "root", lambda: tmp_path)
+    make_program(tmp_path, "usr/bin/tool")
     assert places.command_for("tool")[0] == f"{tmp_path}/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
     assert places.command_for("tool")[-1] == f"{tmp_path}/usr/bin/tool"
 

@@ -3,10 +3,14 @@ import functools
 import os
 import pathlib
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from bootstrap import programs  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "models/bard-q8_0.gguf"
-TRIPLET = "x86_64-linux-gnu"
+TRIPLET = programs.TRIPLET
 
 
 @functools.cache
@@ -51,7 +55,7 @@ def linger():
 
 def libraries():
     """The folder of the root folder's shared libraries."""
-    return root() / "usr/lib" / TRIPLET
+    return programs.libraries(root())
 
 
 def backends():
@@ -60,12 +64,5 @@ def backends():
 
 
 def command_for(program):
-    """The words that start a program of the root folder; `program` is a name in its usr/bin or a path."""
-    folder = root()
-    path = folder / "usr/bin" / program  # an absolute `program` replaces the folder
-    if folder == pathlib.Path("/"):
-        return [str(path)]
-    folders = [*(str(libraries() / part) for part in ("", "llama", "pulseaudio")),
-               # The option takes the variable's place; a driver's libraries may be there.
-               *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
-    return [str(libraries() / "ld-linux-x86-64.so.2"), "--library-path", ":".join(folders), str(path)]
+    """The words that start a program of the root folder; `program` is a name or a path."""
+    return programs.command(root(), program)

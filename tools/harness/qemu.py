@@ -1,10 +1,10 @@
 """The QEMU to use, $QEMU when that is set (`make demo QEMU=/path`), else the root folder's; and what it can do."""
 import functools
 import os
-import pathlib
 import re
 import subprocess
 
+from bootstrap import programs
 from harness import places
 
 # The first whose vhost-user-test-device-pci carries a whole virtio-gpu device. Older ones have vhost-user-gpu-pci,
@@ -12,23 +12,20 @@ from harness import places
 FIRST_WITH_WHOLE_DEVICE = 11
 # The last major version whose vhost-user devices refuse to run without KVM.
 LAST_THAT_WANTS_KVM = 7
+PROGRAM = "qemu-system-x86_64"
 WITHOUT_KVM = "tools/harness/qemu-without-kvm.so"
 
 
 def command():
     own = os.environ.get("QEMU")
-    if own:
-        return [own]
-    share = places.root() / "usr/share"
-    return [*places.command_for("qemu-system-x86_64"), "-L", str(share / "qemu"), "-L", str(share / "seabios")]
+    return [own] if own else places.command_for(PROGRAM)
 
 
 def environment(accelerator):
     """Ours, and what QEMU needs besides."""
     wanted = dict(os.environ)
-    # The root folder's QEMU knows only the place where it would be installed.
-    if not os.environ.get("QEMU") and places.root() != pathlib.Path("/"):
-        wanted["QEMU_MODULE_DIR"] = str(places.libraries() / "qemu")
+    if not os.environ.get("QEMU"):
+        wanted.update(programs.environment(places.root(), PROGRAM))
     if accelerator != "kvm" and _major_version() <= LAST_THAT_WANTS_KVM:
         wanted["LD_PRELOAD"] = str(places.build_folder() / WITHOUT_KVM)
     return wanted
@@ -40,10 +37,15 @@ def version():
     return answer.stdout.splitlines()[0]
 
 
-def device_kinds():
-    """Of devices that this QEMU has, the best first. "whole" is all that there is; "windowless" the same whose regions are
+def kinds_of_version(text):
+    """Of devices that a QEMU of that version ("11.1") has, the best first. "whole" is all that there is; "windowless" the same whose regions are
     the guest's own memory; and with "legacy" the guest has neither blobs nor context types, either."""
-    return ("whole", "windowless", "legacy") if _major_version() >= FIRST_WITH_WHOLE_DEVICE else ("legacy",)
+    return ("whole", "windowless", "legacy") if int(text.split(".")[0]) >= FIRST_WITH_WHOLE_DEVICE else ("legacy",)
+
+
+def device_kinds():
+    """Of devices that this QEMU has, the best first."""
+    return kinds_of_version(str(_major_version()))
 
 
 def device_kind():
