@@ -2,6 +2,7 @@
 
 BUILD     := build/default
 JOBS      := $(shell nproc)
+comma     := ,
 # What `make bench` writes; one from another machine will do as well.
 RESULTS   := $(BUILD)/benchmark/benchmark.json
 # Of `make soak`.
@@ -13,9 +14,9 @@ DEMO      := ggml-virtgpu ggml-virtgpu-worker ggml-virtgpu-host qemu-without-kvm
 # The root folder is / where the machine's own packages will do, and CMake then finds ggml by itself.
 SYSROOT    = $(patsubst /,,$(shell tools/bootstrap/sysroot --path))
 
-export QEMU GUEST_KERNEL
+export QEMU GUEST_KERNEL DEVICE_KIND
 
-.PHONY: help setup configure build sanitized test fuzz conformance hostile soak demo interop bench bench-plots deb deb-test format lint generate clean
+.PHONY: help setup configure build sanitized test fuzz conformance hostile soak demo vm interop bench bench-plots deb deb-test format lint generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -68,7 +69,13 @@ demo: configure ## llama.cpp in a stock guest computes on this machine (QEMU=/pa
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
 	@tools/demo
 
-interop: configure ## the demo on every QEMU and guest kernel of Debian 12 to forky; ONLY=7.2/6.1,...
+# QEMU is a program and GUEST_KERNEL a root folder with a kernel, such as .interop/bookworm/qemu and .interop/bookworm.
+vm: build ## the VM tests with a QEMU=…, GUEST_KERNEL=…, DEVICE_KIND=… of yours; ONLY=doctor,faults,...
+	@QEMU=$(abspath $(QEMU)) GUEST_KERNEL=$(abspath $(GUEST_KERNEL)) VIRTGPU_BUILD=$(BUILD) \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    $(if $(ONLY),$(patsubst %,tests/vm/test_%.py,$(subst $(comma), ,$(ONLY))),tests/vm)
+
+interop: configure ## the demo on every QEMU and guest kernel of Debian 12 to forky; ONLY=7.2/6.1,... DEVICE_KIND=...
 	@cmake --build $(BUILD) -j $(JOBS) --target $(DEMO)
 	@tools/interop/interop $(if $(ONLY),--only $(ONLY))
 

@@ -11,6 +11,7 @@ import pytest
 
 from container import Container
 from harness import places, processes, qemu
+from harness.host import HostProgram
 
 PAGES = ("README.md", "SECURITY.md", *(f"docs/{name}.md" for name in
                                        ("configuration", "containers", "doctor", "interop", "libvirt", "performance")))
@@ -116,6 +117,20 @@ def test_options_of_a_container_program_exist(program):
     for command in shown:
         options = command.split("IMAGE")[0]
         assert set(OPTION.findall(options)) <= known, command
+
+
+def test_the_readmes_qemu_starts(tmp_path):
+    """By the program that the README names, with the socket of a host program; without KVM, disks and network."""
+    [command] = commands("README.md", "qemu-system-x86_64")
+    assert "`tools/bootstrap/run-in-sysroot qemu-system-x86_64 …`" in text_of("README.md")
+    with HostProgram(tmp_path) as host:
+        words = re.sub(r"path=\S+", f"path={host.socket}", command).replace("-accel kvm -cpu host", "-accel tcg")
+        words = words.replace("…your disks and network…", "-display none -qmp stdio").split()
+        assert "kvm" not in words and "…" not in " ".join(words)
+        answer = subprocess.run([places.REPOSITORY / "tools/bootstrap/run-in-sysroot", *words], capture_output=True,
+                                input=''.join(f'{{"execute": "{name}"}}' for name in ("qmp_capabilities", "query-status", "quit")),
+                                text=True, timeout=120, check=False)
+    assert answer.returncode == 0 and '"status": "running"' in answer.stdout, answer.stdout + answer.stderr
 
 
 def properties_of(device):

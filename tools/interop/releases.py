@@ -1,52 +1,51 @@
-"""QEMU and kernel of older Debian releases, unpacked into .interop/ and started from there. Nothing is installed."""
+"""QEMU and kernel of Debian releases: those of the sysroot, and older ones, which are unpacked into .interop/ and started from
+there. Nothing is installed."""
 import dataclasses
+import functools
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from bootstrap import archive  # noqa: E402
 from bootstrap.progress import Progress  # noqa: E402
-from guest.libraries import TRIPLET  # noqa: E402
-from harness import places  # noqa: E402
+from guest.kernel import Kernel  # noqa: E402
+from harness import places, qemu  # noqa: E402
 
 FOLDER = places.REPOSITORY / ".interop"
 PACKAGES = ("qemu-system-x86", "linux-image-amd64")
 STAMP = "packages.txt"  # written last: a folder that has it is complete
-# A program outside its own root folder needs that folder's loader, libraries, modules and firmware.
 LAUNCHER = """\
 #!/bin/sh
-root={root}
-libraries=$root/usr/lib/{triplet}
-export QEMU_MODULE_DIR="$libraries/qemu"
-exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/pulseaudio" \\
-    "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+exec {run_in_root} {root} {program} "$@"
 """
+NUMBER = re.compile(r"\d+\.\d+")
 
 
 @dataclasses.dataclass(frozen=True)
 class Release:
     suite: str
-    qemu_version: str
-    kernel_version: str
+    root: pathlib.Path
+    qemu: pathlib.Path = None  # a program to put into $QEMU; None: the sysroot's
+    kernel: pathlib.Path = None  # a folder to put into $GUEST_KERNEL; None: the sysroot's
 
-    @property
-    def root(self):
-        return FOLDER / self.suite
+    @functools.cached_property
+    def qemu_version(self):
+        command = [self.qemu] if self.qemu else places.command_for(qemu.PROGRAM)
+        answer = subprocess.run([*command, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+        return NUMBER.search(answer.stdout)[0]
 
-    @property
-    def qemu(self):
-        """A program to put into $QEMU; None: the sysroot's."""
-        return self.root / "qemu"
-
-    @property
-    def kernel(self):
-        """A folder to put into $GUEST_KERNEL; None: the sysroot's."""
-        return self.root
+    @functools.cached_property
+    def kernel_version(self):
+        return NUMBER.match(Kernel(self.root).version)[0]
 
     def fetch(self):
-        """Does nothing when it has been fetched."""
+        """Does nothing when it has been fetched, as the sysroot has."""
+        if self.qemu is None:
+            return
         FOLDER.mkdir(exist_ok=True)
         with archive.lock(FOLDER / f"{self.suite}.lock"):
             if not (self.root / STAMP).exists():
@@ -57,24 +56,20 @@ class Release:
         shutil.rmtree(work / "root", ignore_errors=True)
         shutil.rmtree(self.root, ignore_errors=True)
         debian = archive.Archive(work / "apt", suite=self.suite)
-        print(f"QEMU {self.qemu_version} and Linux {self.kernel_version} of Debian {self.suite}", flush=True)
+        print(f"QEMU and Linux of Debian {self.suite}", flush=True)
         debian.update(Progress("  package lists"))
         files = debian.download(PACKAGES, Progress("  packages"))
         archive.unpack(files, work / "root", Progress("  unpacking"))
-        (work / "root/qemu").write_text(LAUNCHER.format(root=self.root, triplet=TRIPLET), encoding="utf-8")
+        launcher = LAUNCHER.format(run_in_root=places.REPOSITORY / "tools/bootstrap/run-in-root", root=self.root,
+                                   program=qemu.PROGRAM)
+        (work / "root/qemu").write_text(launcher, encoding="utf-8")
         os.chmod(work / "root/qemu", 0o755)
         (work / "root" / STAMP).write_text("".join(f"{file.name}={file.version}\n" for file in files), encoding="ascii")
         (work / "root").rename(self.root)
         shutil.rmtree(work)
 
 
-class Sysroot(Release):
-    """The release that the sysroot is made of."""
-    root = property(lambda self: places.root())
-    qemu = kernel = None
-
-    def fetch(self):
-        pass
-
-
-RELEASES = (Release("bookworm", "7.2", "6.1"), Release("trixie", "10.0", "6.12"), Sysroot("forky", "11.1", "7.x"))
+def releases():
+    """The oldest first."""
+    older = (Release(suite, FOLDER / suite, FOLDER / suite / "qemu", FOLDER / suite) for suite in ("bookworm", "trixie"))
+    return (*older, Release("forky", places.root()))
