@@ -69,6 +69,10 @@ std::string backend_folder(const std::string& library) {
     return folder.string();
 }
 
+std::string name_of(const GgmlAnswer& answer) {
+    return wire::format("ggml {} ({})", answer.version, answer.library);
+}
+
 // Why the file does not load; empty when it does.
 std::string load_error(const std::string& file) {
     const auto tried = in_child([&] {
@@ -80,8 +84,24 @@ std::string load_error(const std::string& file) {
     return tried && tried->status != 0 ? wire::join(lines_of(tried->errors), "\n") : "";
 }
 
-Finding about_missing_plugin(const std::string& ggml, const std::string& folder,
-                             const std::string& said) {
+// What ggml says when it refuses a file that loads; empty when it takes it.
+std::string refusal(const std::string& library, const std::string& file) {
+    const auto tried = in_child([&] {
+        void* const ggml = ::dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
+        auto* const load = ggml == nullptr ? nullptr
+                                           : reinterpret_cast<decltype(&::ggml_backend_load)>(
+                                                 ::dlsym(ggml, "ggml_backend_load"));
+        return load == nullptr || load(file.c_str()) != nullptr ? 0 : 1;
+    });
+    if (!tried || tried->status != 1)
+        return {};
+    const std::string said = wire::join(lines_of(tried->errors), "\n");
+    return said.empty() ? "it does not say why" : said;
+}
+
+Finding about_missing_plugin(const GgmlAnswer& answer, const std::string& said) {
+    const std::string ggml = name_of(answer);
+    const std::string folder = backend_folder(answer.library);
     const char* const named = std::getenv("GGML_BACKEND_PATH");
     std::vector<std::string> files{folder + "/libggml-virtgpu.so"};
     if (named != nullptr && *named != '\0')
@@ -94,10 +114,12 @@ Finding about_missing_plugin(const std::string& ggml, const std::string& folder,
         if (!error.empty())
             return problem(kSubject, wire::format("{} does not load {}: {}", ggml, file, error),
                            "install what it needs, or the plug-in for this system");
+        const std::string reason = said.empty() ? refusal(answer.library, file) : said;
+        if (!reason.empty())
+            return problem(kSubject,
+                           wire::format("{} refuses the plug-in: {}: {}", ggml, file, reason),
+                           "install ggml 0.23 or newer, and the plug-in that is for it");
     }
-    if (!said.empty())
-        return problem(kSubject, wire::format("{} refuses the plug-in: {}", ggml, said),
-                       "install ggml 0.23 or newer");
     return problem(
         kSubject, wire::format("{} does not find libggml-virtgpu.so", ggml),
         wire::format("install libggml0-backend-virtgpu, put the file into {}, or name it "
@@ -106,10 +128,10 @@ Finding about_missing_plugin(const std::string& ggml, const std::string& folder,
 }
 
 Findings about(const GgmlAnswer& answer, const std::string& said) {
-    const std::string ggml = wire::format("ggml {} ({})", answer.version, answer.library);
+    const std::string ggml = name_of(answer);
     if (std::find(answer.backends.begin(), answer.backends.end(), "virtgpu") ==
         answer.backends.end())
-        return {about_missing_plugin(ggml, backend_folder(answer.library), said)};
+        return {about_missing_plugin(answer, said)};
     Findings findings{ok(kSubject, wire::format("{} loads {}", ggml, answer.plugin))};
     if (answer.devices.empty()) {
         findings.push_back(problem("devices", said.empty() ? "the plug-in finds no host" : said,

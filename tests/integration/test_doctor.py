@@ -75,7 +75,8 @@ def test_the_plugin_cannot_be_loaded(container, tmp_path):
 
 def test_a_ggml_that_is_too_old(container):
     _, findings = guest_doctor(container, LD_PRELOAD=str(OLDER_GGML))
-    assert_names(findings, "refuses the plug-in: ggml 0.22.0 is not supported", "install ggml 0.23 or newer")
+    assert_names(findings, f"refuses the plug-in: {places.frontend()}: ggml 0.22.0 is not supported",
+                 "install ggml 0.23 or newer")
 
 
 def test_no_socket_there(tmp_path):
@@ -144,6 +145,8 @@ def test_all_is_well_on_the_host(host):
 def test_the_hosts_backends(tmp_path):
     _, findings = host_doctor("--backend", "cpu", GGML_VIRTGPU_BACKEND_DIR=str(tmp_path))
     assert_names(findings, "backend", "libggml0")
+    _, findings = host_doctor("--backend", "cpu", "--device", "CUDA9")
+    assert_names(findings, "no device is called 'CUDA9'", "ggml-virtgpu-host devices")
     _, findings = host_doctor("--worker", "/no/worker")
     assert_names(findings, "there is no program /no/worker", "--worker")
 

@@ -28,5 +28,13 @@ TEST(GgmlCheck, ABackendThatDies) {
                     "remove the backend that kills it"));
 }
 
+TEST(GgmlCheck, ABackendOfAnotherInterface) {
+    const EnvironmentVariable backend("GGML_BACKEND_PATH", BACKEND_THAT_IS_REFUSED);
+    const auto findings = GgmlCheck(kGgml).examine();
+    EXPECT_TRUE(
+        has(findings, Verdict::kProblem, "refuses the plug-in", "the plug-in that is for it"));
+    EXPECT_TRUE(has(findings, Verdict::kProblem, "9999"));
+}
+
 }  // namespace
 }  // namespace virtgpu::doctor
