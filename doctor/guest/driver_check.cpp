@@ -44,7 +44,9 @@ Finding DriverCheck::about(const std::string& device) const {
         return about_unbound(name);
     if (driver != kDriver)
         return problem(kSubject, wire::format("{} is taken by the driver {}", name, driver),
-                       wire::format("give it to {}", kDriver));
+                       wire::format("echo {0} > /sys/bus/virtio/drivers/{1}/unbind; "
+                                    "echo {0} > /sys/bus/virtio/drivers/{2}/bind",
+                                    name, driver, kDriver));
     return ok(kSubject, wire::format("{}: {} of Linux {}", name, kDriver,
                                      root_.text("/proc/sys/kernel/osrelease").value_or("?")));
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "doctor/host/unit_socket.h"
+
 namespace virtgpu::doctor {
 
 namespace {
@@ -66,7 +68,7 @@ Finding about_version(const QemuCommandLine& line, const std::string& device,
     if (path == DevicePath::kNone || (generic && path != DevicePath::kGeneric))
         return problem(subject, wire::format("QEMU {} has no {}", version->text(), device),
                        path == DevicePath::kNone ? "use a newer QEMU" : right);
-    if (!generic && path == DevicePath::kGeneric)
+    if (!generic && path == DevicePath::kGeneric && *version < kFirstWholeGpu)
         return warning(subject, wire::format("{} shares guest memory only", device), right);
     if (needs_kvm(*version) && !line.wants_kvm())
         return problem(subject,
@@ -82,8 +84,11 @@ Finding about_socket(const std::string& path, const std::string& subject) {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode))
         return ok(subject, wire::format("connects to {}", path));
-    return problem(subject, wire::format("there is no socket {}", path),
-                   wire::format("start `ggml-virtgpu-host --socket-path {}` before QEMU", path));
+    const auto unit = unit_of_socket(path);
+    return problem(
+        subject, wire::format("there is no socket {}", path),
+        unit ? wire::format("systemctl enable --now {}", *unit)
+             : wire::format("start `ggml-virtgpu-host --socket-path {}` before QEMU", path));
 }
 
 }  // namespace

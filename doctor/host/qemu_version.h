@@ -25,6 +25,8 @@ enum class DevicePath {
 
 inline constexpr QemuVersion kFirstGeneric{11, 1};
 inline constexpr QemuVersion kFirstLegacy{7, 2};
+// Its vhost-user GPU has all features, too.
+inline constexpr QemuVersion kFirstWholeGpu{11, 2};
 
 // Its vhost-user devices refuse to run without KVM, for no reason that holds.
 inline bool needs_kvm(QemuVersion version) {

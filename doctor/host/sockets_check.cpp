@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 
+#include "doctor/host/unit_socket.h"
 #include "wire/sys/accounts.h"
 #include "wire/sys/file_descriptor.h"
 
@@ -19,9 +19,6 @@ namespace virtgpu::doctor {
 namespace {
 
 constexpr const char* kSubject = "socket";
-// Of the units in host/systemd, /run/ggml-virtgpu/NAME.sock is ggml-virtgpu-NAME.socket's.
-constexpr std::string_view kFolderOfUnits = "/run/ggml-virtgpu/";
-constexpr std::string_view kSocketOfUnit = ".sock";
 
 // 0, or why nobody can be reached there.
 int connect_error(const SocketsCheck::Place& place) {
@@ -33,16 +30,6 @@ int connect_error(const SocketsCheck::Place& place) {
     const int connected =
         ::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
     return connected == 0 ? 0 : errno;
-}
-
-// Whether systemd makes it: a path of the units' sockets.
-bool is_of_a_unit(const std::string& path) {
-    return path.starts_with(kFolderOfUnits) && path.ends_with(kSocketOfUnit);
-}
-
-std::string unit_of(const std::string& path) {
-    const std::string name = path.substr(path.rfind('/') + 1);
-    return "ggml-virtgpu-" + name.substr(0, name.size() - kSocketOfUnit.size()) + ".socket";
 }
 
 // The topmost folder above `path` that this user may not look into; empty where there is none.
@@ -57,9 +44,9 @@ std::string closed_folder(const std::filesystem::path& path) {
 }
 
 Finding about_missing(const std::string& path) {
-    if (is_of_a_unit(path))
+    if (const auto unit = unit_of_socket(path))
         return problem(kSubject, wire::format("{} is not there: its unit is not active", path),
-                       wire::format("systemctl enable --now {}", unit_of(path)));
+                       wire::format("systemctl enable --now {}", *unit));
     std::error_code error;
     const auto folder = std::filesystem::absolute(path, error).parent_path();
     if (!std::filesystem::is_directory(folder, error))
@@ -87,6 +74,14 @@ Finding about_closed_folder(const std::string& path) {
                      folder));
 }
 
+// systemd keeps its sockets' files, and their listeners.
+Finding about_left_behind(const std::string& path) {
+    if (const auto unit = unit_of_socket(path))
+        return problem(kSubject, wire::format("nobody listens on {}", path),
+                       wire::format("systemctl restart {}", *unit));
+    return ok(kSubject, wire::format("{} was left behind and will be replaced", path));
+}
+
 std::string owner_of(const struct stat& status) {
     constexpr mode_t kPermissions = 0777;
     return wire::format("user {}, group {}, mode {:04o}", wire::user_name(status.st_uid),
@@ -109,7 +104,7 @@ Finding about(const SocketsCheck::Place& place) {
         case EAGAIN:
             return ok(kSubject, wire::format("{} is listened on; {}", path, owner_of(status)));
         case ECONNREFUSED:
-            return ok(kSubject, wire::format("{} was left behind and will be replaced", path));
+            return about_left_behind(path);
         case EPROTOTYPE:
             return problem(kSubject,
                            wire::format("{} is listened on, but not for {}", path,
@@ -119,8 +114,12 @@ Finding about(const SocketsCheck::Place& place) {
             return warning(
                 kSubject,
                 wire::format("this user may not connect to {}: {}", path, owner_of(status)),
-                "join that group, or start ggml-virtgpu-host with another --socket-group "
-                "or --socket-mode");
+                unit_of_socket(path)
+                    ? wire::format("join that group, or change SocketGroup= or SocketMode= by "
+                                   "`systemctl edit {}`",
+                                   *unit_of_socket(path))
+                    : "join that group, or start ggml-virtgpu-host with another --socket-group "
+                      "or --socket-mode");
     }
 }
 

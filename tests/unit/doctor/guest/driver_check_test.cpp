@@ -45,7 +45,9 @@ TEST(DriverCheck, ADeviceOfAnotherDriver) {
     const MadeUpRoot root;
     root.file(std::string(kDevice) + "/device", "0x0010\n");
     root.link(std::string(kDevice) + "/driver", "../../drivers/vfio");
-    EXPECT_TRUE(has(DriverCheck(*root).examine(), Verdict::kProblem, "taken by the driver vfio"));
+    EXPECT_TRUE(has(DriverCheck(*root).examine(), Verdict::kProblem, "taken by the driver vfio",
+                    "echo virtio3 > /sys/bus/virtio/drivers/vfio/unbind; "
+                    "echo virtio3 > /sys/bus/virtio/drivers/virtio_gpu/bind"));
 }
 
 }  // namespace

@@ -33,6 +33,18 @@ TEST(BackendsCheck, WithoutABackendThereIsAProblem) {
                     "no device", "libggml0"));
 }
 
+TEST(BackendsCheck, WhatIsNotMissingIsNotToBeInstalled) {
+    const MadeUpRoot root;
+    const auto wrong =
+        BackendsCheck(worker(root, "echo \"no device is called 'CUDA9'\" >&2; exit 1")).examine();
+    EXPECT_TRUE(has(wrong, Verdict::kProblem, "CUDA9", "ggml-virtgpu-host devices"));
+    EXPECT_FALSE(has(wrong, Verdict::kProblem, "CUDA9", "install"));
+    EXPECT_TRUE(has(BackendsCheck(worker(root, "exit 3")).examine(), Verdict::kProblem,
+                    "ended with status 3", "ggml-virtgpu-host devices"));
+    EXPECT_TRUE(has(BackendsCheck(worker(root, "kill -SEGV $$")).examine(), Verdict::kProblem,
+                    "killed by signal 11", "leave it out"));
+}
+
 TEST(BackendsCheck, WhatTheWorkerComplainsOfIsAWarning) {
     const MadeUpRoot root;
     EXPECT_TRUE(

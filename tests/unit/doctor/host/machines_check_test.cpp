@@ -92,6 +92,8 @@ TEST_F(MachinesCheckTest, ADeviceThatThisQemuLacks) {
                     kLegacyDevice));
     EXPECT_TRUE(has(examine("11.1.0", std::string(kLegacyDevice) + " " + kSharedMemory),
                     Verdict::kWarning, "guest memory only", kGenericDevice));
+    EXPECT_TRUE(has(examine("11.2.0", std::string(kLegacyDevice) + " " + kSharedMemory),
+                    Verdict::kOk, "QEMU 11.2 has vhost-user-gpu-pci"));
 }
 
 TEST_F(MachinesCheckTest, AQemuThatCannotBe) {
@@ -126,6 +128,15 @@ TEST_F(MachinesCheckTest, NoDeviceAndNoSocket) {
                              kGenericDevice + " -chardev pipe,id=vgpu,path=";
     EXPECT_TRUE(has(MachinesCheck(words_of(pipe), *root_).examine(), Verdict::kProblem,
                     "no socket with a path", "-chardev socket"));
+}
+
+TEST_F(MachinesCheckTest, ASocketOfAUnit) {
+    const std::string command = root_.script("/qemu", "echo 'QEMU emulator version 11.1.0'") + " " +
+                                kGenericDevice +
+                                " -chardev socket,id=vgpu,path=/run/ggml-virtgpu/no-such-unit.sock";
+    EXPECT_TRUE(has(MachinesCheck(words_of(command), *root_).examine(), Verdict::kProblem,
+                    "there is no socket",
+                    "systemctl enable --now ggml-virtgpu-no-such-unit.socket"));
 }
 
 TEST_F(MachinesCheckTest, TheJsonOfLibvirtIsUnderstood) {
