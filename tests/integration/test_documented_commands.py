@@ -17,7 +17,7 @@ PAGES = ("README.md", "SECURITY.md", *(f"docs/{name}.md" for name in
                                        ("configuration", "containers", "doctor", "interop", "libvirt", "performance")))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of other programs, in the running text.
-OTHERS = {"--security-opt", "--repack"}
+OTHERS = {"--security-opt", "--group-add", "--repack"}
 UNITS = places.REPOSITORY / "host/systemd"
 WORDS = {"containers": "containers", "machines": "VMMs"}  # of the host's log
 SUBCOMMANDS = ("devices", "doctor")
@@ -112,7 +112,7 @@ def test_options_of_a_container_program_exist(program):
     if not shutil.which(program):
         pytest.skip(f"no {program} here")
     known = options_of(program, "run")
-    shown = [command for command in commands("docs/containers.md", "podman run")]
+    shown = commands("docs/containers.md", f"{program} run")
     assert shown
     for command in shown:
         options = command.split("IMAGE")[0]
@@ -131,6 +131,14 @@ def test_the_readmes_qemu_starts(tmp_path):
                                 input=''.join(f'{{"execute": "{name}"}}' for name in ("qmp_capabilities", "query-status", "quit")),
                                 text=True, timeout=120, check=False)
     assert answer.returncode == 0 and '"status": "running"' in answer.stdout, answer.stdout + answer.stderr
+
+
+def test_what_a_container_reads_is_mounted():
+    for program in ("podman run", "docker run"):
+        for command in commands("docs/containers.md", program):
+            mounted = [words.split(":")[1] for words in re.findall(r'-v "?([^" ]+)', command)]
+            for path in re.findall(r"(?:-m |SOCKET=)(/\S+)", command):
+                assert any(path == place or path.startswith(place + "/") for place in mounted), command
 
 
 def properties_of(device):
@@ -183,21 +191,21 @@ def test_a_service_serves_its_socket(tmp_path, purpose):
     variables = dict(value.split("=", 1) for value in values(service, "Environment"))
     assert pathlib.Path(variables["GGML_VIRTGPU_HOST_CONFIG"]).is_file()
     del variables["XDG_CACHE_HOME"]  # a folder of the service's own
+    path, log = tmp_path / "socket", tmp_path / "log"
     with socket.socket(socket.AF_UNIX, kind) as listener:
-        path = str(tmp_path / "socket")
-        listener.bind(path)
+        listener.bind(str(path))
         listener.listen()
-        log = tmp_path / "log"
-        with open(log, "wb") as output, subprocess.Popen(
-                ["sh", "-c", f"exec env LISTEN_PID=$$ LISTEN_FDS=1 {program} 3<&{listener.fileno()}"], stderr=output,
-                env={**os.environ, **variables}, pass_fds=[listener.fileno()]) as process:
-            try:
-                processes.wait_until(lambda: f"listening for {WORDS[purpose]} on {path}" in log.read_text("utf-8"), 60,
-                                     "the service's start")
-                if purpose == "containers":
-                    assert "virtgpu0" in Container(path).run("llama-bench", "--list-devices").output
-            finally:
-                process.terminate()
+        # LISTEN_PID is the program's own, which only it knows; the first socket is descriptor 3.
+        script = f"LISTEN_PID=$$ LISTEN_FDS=1 exec {program} 3<&{listener.fileno()}"
+        running = processes.start(["bash", "-c", script], log, pass_fds=[listener.fileno()],
+                                  environment={**os.environ, **variables})
+        try:
+            processes.wait_until(lambda: f"listening for {WORDS[purpose]} on {path}" in log.read_text("utf-8"), 60,
+                                 "the service's start")
+            if purpose == "containers":
+                assert "virtgpu0" in Container(path).run("llama-bench", "--list-devices").output
+        finally:
+            processes.end(running)
 
 
 @pytest.fixture(name="units")
