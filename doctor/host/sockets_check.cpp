@@ -32,15 +32,15 @@ int connect_error(const SocketsCheck::Place& place) {
     return connected == 0 ? 0 : errno;
 }
 
-// The topmost folder above `path` that this user may not look into; empty where there is none.
+// The topmost folder of an absolute path that this user may not look into.
 std::string closed_folder(const std::filesystem::path& path) {
-    std::filesystem::path folder = "/";
-    for (const auto& part : path.parent_path().relative_path()) {
-        if (::access(folder.c_str(), X_OK) != 0)
-            return errno == EACCES ? folder.string() : std::string();
+    std::filesystem::path folder;
+    for (const auto& part : path.parent_path()) {
         folder /= part;
+        if (::access(folder.c_str(), X_OK) != 0)
+            break;
     }
-    return ::access(folder.c_str(), X_OK) != 0 && errno == EACCES ? folder.string() : std::string();
+    return folder.string();
 }
 
 Finding about_missing(const std::string& path) {
@@ -69,9 +69,8 @@ Finding about_closed_folder(const std::string& path) {
     return problem(
         kSubject,
         wire::format("{} cannot be looked at: this user may not look into {}", path, folder),
-        wire::format("run the doctor as the user that starts ggml-virtgpu-host, or as root: "
-                     "chmod a+x {}",
-                     folder));
+        "run the doctor as the user that starts ggml-virtgpu-host, or use a folder of your own, "
+        "such as /run/user/$UID");
 }
 
 // systemd keeps its sockets' files, and their listeners.

@@ -88,7 +88,7 @@ TEST_F(SocketsCheckTest, AFolderThatAnotherUserMayNotLookInto) {
         for (const char* socket : {"/closed/socket", "/closed/inner/socket"})
             if (const auto found =
                     has(SocketsCheck({{root_.path(socket), true}}).examine(), Verdict::kProblem,
-                        "may not look into " + root_.path("/closed"), "chmod");
+                        "may not look into " + root_.path("/closed"), "run the doctor as");
                 !found) {
                 std::puts(found.message());
                 return 2;
