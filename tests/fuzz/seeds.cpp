@@ -1,11 +1,12 @@
 // Writes the first inputs: FOLDER/graphs has one graph for every sample of the tests of operations,
-// FOLDER/codec every structure, and those graphs.
+// and others like it with strides that lead nowhere; FOLDER/codec every structure, and graphs.
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "tests/fuzz/generated/structure_list.h"
 #include "tests/fuzz/graph_input.h"
+#include "tests/fuzz/graph_mutator.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/vocabulary.h"
 #include "tests/unit/backend/native_graph.h"
@@ -114,6 +115,40 @@ constexpr size_t number_of_structure(std::index_sequence<kNumbers...> /*all*/) {
     return number;
 }
 
+// The sample, and the same with one element in a dimension of all its tensors.
+std::vector<GraphInput> with_single_dimensions(const GraphInput& sample) {
+    std::vector<GraphInput> inputs(5, sample);
+    for (size_t dimension = 0; dimension < 4; ++dimension)
+        for (protocol::GraphTensor& entry : inputs[dimension].graph.tensors) {
+            entry.tensor.ne[dimension] = 1;
+            settle(inputs[dimension], entry.tensor);
+        }
+    return inputs;
+}
+
+bool is_valid(const GraphInput& input) {
+    static const validate::Vocabulary vocabulary = make_vocabulary();
+    InputBuffers buffers(input);
+    return check_graph(validate::TensorValidator(vocabulary, buffers), input.graph).has_value();
+}
+
+// Valid ones where a stride leads nowhere, and some leave their tensor when it is followed.
+std::vector<GraphInput> with_odd_strides(const GraphInput& sample) {
+    std::vector<GraphInput> inputs;
+    for (const GraphInput& input : with_single_dimensions(sample))
+        for (size_t i = 0; i < input.graph.tensors.size(); ++i)
+            for (size_t dimension = 0; dimension < 4; ++dimension)
+                for (const uint64_t stride : {0U, 1U << 15}) {
+                    if (input.graph.tensors[i].tensor.ne[dimension] != 1)
+                        continue;
+                    GraphInput odd = input;
+                    set_unused_stride(odd, odd.graph.tensors[i].tensor, dimension, stride);
+                    if (is_valid(odd))
+                        inputs.push_back(std::move(odd));
+                }
+    return inputs;
+}
+
 void write_all(const std::filesystem::path& folder) {
     constexpr auto kAll = std::make_index_sequence<std::tuple_size_v<Structures>>();
     for (const char* name : {"graphs", "codec"})
@@ -127,6 +162,9 @@ void write_all(const std::filesystem::path& folder) {
         const GraphInput input = InputMaker().make(node);
         const std::string name = std::to_string(count++) + "-" + ggml_op_name(node->op);
         write(folder / "graphs" / name, encode_input(input));
+        int odd = 0;
+        for (const GraphInput& other : with_odd_strides(input))
+            write(folder / "graphs" / (name + "-" + std::to_string(odd++)), encode_input(other));
         if (count % 10 == 0)
             write_structure(folder / "codec" / name, number_of_structure<protocol::Graph>(kAll),
                             input.graph);
