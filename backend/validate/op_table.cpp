@@ -1,7 +1,7 @@
 // What ggml's functions make and its kernels rely on: read from ggml 0.27's header and kernels, and
-// tried by running what passes here between guard pages (tests/fuzz/operations.cpp). Operations that are
-// not here are refused: those with a function pointer in their parameters (ggml issue 25289) and
-// those of the future.
+// tried by running what passes here between guard pages (tests/fuzz/operations.cpp). Operations
+// that are not here are refused: those with a function pointer in their parameters (ggml issue
+// 25289) and those of the future.
 #include "backend/validate/op_table.h"
 
 #include "backend/validate/rules/elements.h"
@@ -291,9 +291,8 @@ constexpr OpRow kTable[] = {
     {"CROSS_ENTROPY_LOSS_BACK",
      kF32,
      {{kF32, kF32, kF32}},
-     {{scalar(A), same_shape(R, B), same_shape(B, C), contiguous(R), contiguous(B),
-       contiguous(C), rows_by_second_stride(R), rows_by_second_stride(B),
-       rows_by_second_stride(C)}}},
+     {{scalar(A), same_shape(R, B), same_shape(B, C), contiguous(R), contiguous(B), contiguous(C),
+       rows_by_second_stride(R), rows_by_second_stride(B), rows_by_second_stride(C)}}},
     {"OPT_STEP_ADAMW",
      kF32,
      {{kF32, kF32, kF32, kF32, kF32}},
@@ -322,8 +321,7 @@ constexpr OpRow kTable[] = {
     {"OUT_PROD",
      kF32,
      {{kWeights, kF32}},
-     {{special<is_outer_product>("the shapes cannot be multiplied"), packed_rows(A),
-       packed(R)}}},
+     {{special<is_outer_product>("the shapes cannot be multiplied"), packed_rows(A), packed(R)}}},
     {"SOLVE_TRI",
      kF32,
      {{kF32, kF32}},
@@ -395,8 +393,8 @@ constexpr OpRow kTable[] = {
     {"CONV_TRANSPOSE_2D",
      kF32,
      {{kFewFloats, kF32}},
-     {{special<is_transposed_convolution_2d>("the shapes do not fit"), packed(A),
-       packed_rows(B), contiguous(R), not_spread(B)}}},
+     {{special<is_transposed_convolution_2d>("the shapes do not fit"), packed(A), packed_rows(B),
+       contiguous(R), not_spread(B)}}},
     {"POOL_1D",
      kF32,
      {{kFewFloats}},

@@ -225,8 +225,7 @@ class OperationRunner {
     void set_threads(ggml_backend_t backend) {
         static const auto set =
             reinterpret_cast<ggml_backend_set_n_threads_t>(ggml_backend_reg_get_proc_address(
-                ggml_backend_dev_backend_reg(device_),
-                "ggml_backend_set_n_threads"));
+                ggml_backend_dev_backend_reg(device_), "ggml_backend_set_n_threads"));
         set(backend, ++runs_ % 8 == 0 ? 3 : 1);
     }
 

@@ -35,8 +35,8 @@ bool steps_inside(const Node& node, Operand x, size_t dimension) {
 
 bool is_spread(const Node& node, Operand x) {
     constexpr int64_t kSmall = int64_t{256} << 20;
-    const int64_t bytes = product(
-        {node.elements(x) / node.block(x), static_cast<int64_t>(node.type_size(x))});
+    const int64_t bytes =
+        product({node.elements(x) / node.block(x), static_cast<int64_t>(node.type_size(x))});
     return bytes > std::max(static_cast<int64_t>(node[x].extent), kSmall);
 }
 

@@ -88,7 +88,8 @@ constexpr Rule packed(Operand x) {
             },
             "{0} is not contiguous", x};
 }
-// For kernels that count rows through all dimensions with the stride of the second.
+// For kernels that count rows through all dimensions with the stride of the second: what ggml calls
+// contiguous from there on.
 constexpr Rule evenly_spaced_rows(Operand x) {
     return {[](const Node& node, const Rule& rule) {
                 return !node.has(rule.x) ||

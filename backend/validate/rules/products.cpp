@@ -199,10 +199,11 @@ bool is_scan_of_states(const Node& node) {
     const int64_t snapshots = node.param(0);
     // Kernels step through the sequences of the result by this stride as well.
     const auto state = static_cast<uint64_t>(product({s[0], s[1], s[2]})) * node.type_size(kA);
-    return node.nb(kA, 3) == state && s[1] == x[0] && s[2] == x[1] && has_shape(node, kC, {x[1], x[2], x[3], 1}) &&
-           (decay[0] == 1 || decay[0] == s[0]) && decay[1] == x[1] && decay[2] == 1 &&
-           decay[3] == 1 && b[0] == s[0] && divides(b[1], x[1]) && b[2] == x[2] && b[3] == x[3] &&
-           has_shape(node, kF, b) && has_shape(node, kG, {x[3], 1, 1, 1}) &&
+    return node.nb(kA, 3) == state && s[1] == x[0] && s[2] == x[1] &&
+           has_shape(node, kC, {x[1], x[2], x[3], 1}) && (decay[0] == 1 || decay[0] == s[0]) &&
+           decay[1] == x[1] && decay[2] == 1 && decay[3] == 1 && b[0] == s[0] &&
+           divides(b[1], x[1]) && b[2] == x[2] && b[3] == x[3] && has_shape(node, kF, b) &&
+           has_shape(node, kG, {x[3], 1, 1, 1}) &&
            has_shape(node, kResult,
                      {node.elements(kB) + product({snapshots, s[0], s[1], s[2], x[3]}), 1, 1, 1});
 }

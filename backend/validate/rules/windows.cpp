@@ -183,8 +183,8 @@ bool is_transposed_convolution_1d(const Node& node) {
     const Elements& kernel = node[kA].ne;
     const Elements& signal = node[kB].ne;
     const int64_t step = node.param(0);
-    return are_sane({step, 0, 1}) && is_countable(kernel) && kernel[2] == signal[1] && kernel[3] == 1 && signal[2] == 1 &&
-           signal[3] == 1 &&
+    return are_sane({step, 0, 1}) && is_countable(kernel) && kernel[2] == signal[1] &&
+           kernel[3] == 1 && signal[2] == 1 && signal[3] == 1 &&
            has_shape(node, kResult, {(signal[0] - 1) * step + kernel[0], kernel[1], 1, 1});
 }
 

@@ -87,9 +87,8 @@ TEST_F(OpRulesTest, PoolingComesToAnEnd) {
 }
 
 TEST_F(OpRulesTest, MatricesWithTheNextOnesStrideAreEvenlySpaced) {
-    auto tensors = describe(
-        ggml_pool_2d(Maker(context_), Maker(context_).f32(8, 8, 1, 3), GGML_OP_POOL_MAX, 1, 1, 1, 1,
-                     0, 0));
+    auto tensors = describe(ggml_pool_2d(Maker(context_), Maker(context_).f32(8, 8, 1, 3),
+                                         GGML_OP_POOL_MAX, 1, 1, 1, 1, 0, 0));
     EXPECT_EQ(outcome(tensors), "valid");
     source(tensors, 0).nb[2] *= 2;  // 2 of 3 are past the end
     EXPECT_NE(outcome(tensors), "valid");
@@ -171,7 +170,8 @@ TEST_F(OpRulesTest, EqualNumbersAreCountedInMatricesAlone) {
 
 TEST_F(OpRulesTest, KernelsOfMoreElementsThanAnIntCountsAreRefused) {
     const Maker m(context_);
-    auto tensors = describe(ggml_conv_transpose_1d(m, m.f16(4, 1, 1 << 16), m.f32(9, 1 << 16), 2, 0, 1));
+    auto tensors =
+        describe(ggml_conv_transpose_1d(m, m.f16(4, 1, 1 << 16), m.f32(9, 1 << 16), 2, 0, 1));
     EXPECT_EQ(outcome(tensors), "valid");
     for (protocol::Tensor* const tensor : {&source(tensors, 0), &last(tensors).tensor}) {
         tensor->ne[0] += (1 << 15) - 4;
@@ -183,9 +183,9 @@ TEST_F(OpRulesTest, KernelsOfMoreElementsThanAnIntCountsAreRefused) {
 // The kernel writes a result's sequence where this stride says.
 TEST_F(OpRulesTest, StatesOfOneSequenceHaveItsStride) {
     const Maker m(context_);
-    auto tensors = describe(ggml_ssm_scan(m, m.f32(16, 8, 4, 1), m.f32(8, 4, 7, 2), m.f32(4, 7, 2),
-                                          m.f32(1, 4), m.f32(16, 2, 7, 2), m.f32(16, 2, 7, 2),
-                                          m.i32(2), 1));
+    auto tensors =
+        describe(ggml_ssm_scan(m, m.f32(16, 8, 4, 1), m.f32(8, 4, 7, 2), m.f32(4, 7, 2),
+                               m.f32(1, 4), m.f32(16, 2, 7, 2), m.f32(16, 2, 7, 2), m.i32(2), 1));
     EXPECT_EQ(outcome(tensors), "valid");
     source(tensors, 0).nb[3] = kFar;
     EXPECT_NE(outcome(tensors), "valid");
@@ -229,8 +229,8 @@ TEST_F(OpRulesTest, SourcesThatOverlapALittleAreMultiplied) {
 TEST_F(OpRulesTest, ExpertsForMoreRowsThanMemoryHoldsAreRefused) {
     const Maker m(context_);
     const auto chosen = [&](int64_t experts, int64_t tokens) {
-        return outcome(describe(ggml_mul_mat_id(m, m.f16(1, 1, experts), m.f32(1, 1, tokens),
-                                                m.i32(8, tokens))));
+        return outcome(describe(
+            ggml_mul_mat_id(m, m.f16(1, 1, experts), m.f32(1, 1, tokens), m.i32(8, tokens))));
     };
     EXPECT_EQ(chosen(512, 1 << 16), "valid");
     EXPECT_NE(chosen(1 << 20, 1 << 20), "valid");
@@ -239,8 +239,8 @@ TEST_F(OpRulesTest, ExpertsForMoreRowsThanMemoryHoldsAreRefused) {
 // ggml asserts that a byte is left after an offset, if nothing is added there, too.
 TEST_F(OpRulesTest, NothingIsAddedAtTheEndOfTheResult) {
     const Maker m(context_);
-    for (ggml_tensor* const node :
-         {ggml_acc(m, m.f32(8, 6), m.f32(1, 1), 32, 192, 192, 0), ggml_set_2d(m, m.f32(8, 6), m.f32(1, 1), 32, 0)}) {
+    for (ggml_tensor* const node : {ggml_acc(m, m.f32(8, 6), m.f32(1, 1), 32, 192, 192, 0),
+                                    ggml_set_2d(m, m.f32(8, 6), m.f32(1, 1), 32, 0)}) {
         auto tensors = describe(node);
         source(tensors, 1).ne[0] = 0;
         for (const int32_t offset : {0, 188, 192, 196}) {

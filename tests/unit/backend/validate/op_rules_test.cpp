@@ -262,6 +262,7 @@ TEST_F(OpRulesTest, ResultsThatOverlapThemselvesAreRefused) {
 
 // Found by fuzzing: ggml's kernels abort.
 TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
+    std::set<ggml_op> tried;
     for (const ggml_tensor* const node : nodes_) {
         auto tensors = describe(node);
         if (node->op == GGML_OP_MUL_MAT_ID) {
@@ -280,8 +281,12 @@ TEST_F(OpRulesTest, HalvesWhereKernelsKnowFloatsAloneAreRefused) {
             image.type = GGML_TYPE_F16;
             lay_out(image);
             EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+        } else {
+            continue;
         }
+        tried.insert(node->op);
     }
+    EXPECT_EQ(tried, (std::set{GGML_OP_MUL_MAT_ID, GGML_OP_SET, GGML_OP_SCALE, GGML_OP_IM2COL}));
 }
 
 // Found by fuzzing: ggml asserts it also where there is nothing to write.
@@ -301,13 +306,16 @@ TEST_F(OpRulesTest, NothingIsSetInsideTheResultToo) {
 
 // Found by fuzzing: ggml asserts the order of strides of dimensions of one as well.
 TEST_F(OpRulesTest, AttentionIntoAPermutedResultIsRefused) {
+    int tried = 0;
     for (const ggml_tensor* const node : nodes_) {
         if (node->op != GGML_OP_FLASH_ATTN_EXT || node->ne[3] != 1)
             continue;
         auto tensors = describe(node);
         last(tensors).tensor.nb[3] = 0;
         EXPECT_NE(outcome(tensors), "valid");
+        ++tried;
     }
+    EXPECT_EQ(tried, 1);
 }
 
 // Found by fuzzing: the kernel transforms rows of B into those of the result, whatever A is.
