@@ -65,6 +65,13 @@ constexpr Rule packed_rows(Operand x) {
             },
             "the rows of {0} have gaps", x};
 }
+// For kernels that read a row as if it were packed, and also take it transposed.
+constexpr Rule rows_not_squeezed(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.ne(rule.x, 0) == 1 || node.nb(rule.x, 0) >= node.type_size(rule.x);
+            },
+            "the elements of {0} overlap", x};
+}
 // A matrix in one piece, wherever the next one is.
 constexpr Rule packed_matrices(Operand x) {
     return {[](const Node& node, const Rule& rule) {

@@ -151,14 +151,26 @@ TEST_F(OpRulesTest, RowsLongerThanTheBlocksTheyBecomeAreRefused) {
     EXPECT_NE(copied(2048, 1), "valid");
 }
 
-// Found in the kernels: asserted in debug builds alone.
-TEST_F(OpRulesTest, SumsOfRowsWithGapsAreRefused) {
+// The kernel reads a row in one piece: of a transposed matrix that stays inside.
+TEST_F(OpRulesTest, SumsOfElementsThatOverlapAreRefused) {
     const Maker m(context_);
     auto tensors = describe(ggml_sum(m, m.f32(8, 6)));
-    for (const uint64_t stride : {0U, 8U}) {
-        source(tensors, 0).nb[0] = stride;
-        EXPECT_NE(outcome(tensors), "valid");
-    }
+    source(tensors, 0).nb[0] = 0;
+    EXPECT_NE(outcome(tensors), "valid");
+    EXPECT_EQ(outcome(describe(ggml_sum(m, ggml_transpose(m, m.f32(8, 6))))), "valid");
+}
+
+// Found by fuzzing: the kernel reads the positions in one piece.
+TEST_F(OpRulesTest, PositionsFollowEachOther) {
+    int tried = 0;
+    for (const ggml_tensor* const node : nodes_)
+        if (node->op == GGML_OP_ROPE || node->op == GGML_OP_ROPE_BACK) {
+            auto tensors = describe(node);
+            source(tensors, 1).nb[0] = 0;
+            EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+            ++tried;
+        }
+    EXPECT_GT(tried, 1);
 }
 
 // Older kernels count rows of more than two dimensions wrongly.
