@@ -18,7 +18,9 @@ using Strides = std::array<uint64_t, 4>;
 Result<uint64_t> extent(const TypeTraits& type, const Elements& elements, const Strides& strides);
 
 // ggml issues 26825 and 26912: ggml_nbytes leaves out the stride of a dimension with one element,
-// kernels that broadcast do not. Such a stride may not be larger than the tensor's buffer.
+// some kernels do not. Such a stride may not be larger than the tensor's buffer, so that products
+// with it stay small. That alone keeps no kernel inside: where one steps by it, a rule of the
+// operation has to hold (rules/layouts.h).
 Result<void> check_unused_strides(const Elements& elements, const Strides& strides,
                                   uint64_t buffer_size);
 

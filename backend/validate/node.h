@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "backend/validate/tensor.h"
 
@@ -49,6 +50,10 @@ class Node {
     }
     bool empty(Operand x) const { return elements(x) == 0; }
 
+    // Of a gated linear unit, by ggml's name.
+    std::string_view glu_op() const {
+        return vocabulary_.glu_name(static_cast<uint32_t>(param(0)));
+    }
     int32_t param(size_t word) const { return tensors_[0]->op_params[word]; }
     float param_as_float(size_t word) const { return std::bit_cast<float>(param(word)); }
 

@@ -59,6 +59,7 @@ class Vocabulary {
     const OpRules& rules(uint32_t op) const { return host_->ops[op]; }
     const TypeTraits& traits(uint32_t type) const { return host_->types[type]; }
     TypeSet type_set(uint32_t type) const { return type_sets_[type]; }
+    const std::string& glu_name(uint32_t variant) const { return host_->glu_ops[variant]; }
     uint32_t leaf_op() const { return leaf_op_; }
 
  private:

@@ -1,5 +1,6 @@
 #include "tests/fuzz/graph_mutator.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "tests/fuzz/vocabulary.h"
@@ -24,12 +25,37 @@ const validate::TypeTraits* traits_of(uint32_t type) {
 
 }  // namespace
 
+void settle(GraphInput& input, protocol::Tensor& tensor) {
+    const validate::TypeTraits* const traits = traits_of(tensor.type);
+    if (traits == nullptr)
+        return;
+    uint64_t stride = traits->type_size;
+    for (size_t i = 0; i < 4; ++i) {
+        tensor.nb[i] = stride;
+        const auto count = static_cast<uint64_t>(tensor.ne[i]);
+        stride *= i == 0 ? count / traits->block_size : count;
+    }
+    if (tensor.buffer.index < kBuffers && stride <= kLargestBuffer && tensor.data_offset == 0)
+        input.sizes[tensor.buffer.index] = static_cast<uint32_t>(stride);
+}
+
+void set_unused_stride(GraphInput& input, protocol::Tensor& tensor, size_t dimension,
+                       uint64_t stride) {
+    tensor.nb[dimension] = stride;
+    if (tensor.buffer.index < kBuffers && stride <= kLargestBuffer) {
+        uint32_t& size = input.sizes[tensor.buffer.index];
+        size = std::max(size, static_cast<uint32_t>(stride));
+    }
+}
+
 void GraphMutator::mutate(GraphInput& input) {
     if (input.graph.tensors.empty())
         input.graph.tensors.resize(1 + below(3));
     for (uint32_t i = 0; i <= below(4); ++i) {
         if (below(8) == 0)
             mutate_graph(input);
+        else if (below(8) == 0)
+            mutate_dimension(input);
         else
             mutate_tensor(input, below(2) == 0 ? input.graph.tensors.size() - 1
                                                : below(input.graph.tensors.size()));
@@ -39,7 +65,7 @@ void GraphMutator::mutate(GraphInput& input) {
 void GraphMutator::mutate_tensor(GraphInput& input, size_t position) {
     protocol::GraphTensor& entry = input.graph.tensors[position];
     protocol::Tensor& tensor = entry.tensor;
-    switch (below(10)) {
+    switch (below(11)) {
         case 0:
             tensor.type = static_cast<uint32_t>(
                 below(3) == 0 ? below(ggml_types().size())
@@ -62,6 +88,9 @@ void GraphMutator::mutate_tensor(GraphInput& input, size_t position) {
             return;
         case 8:
             mutate_reference(entry, position);
+            return;
+        case 9:
+            mutate_unused_strides(input, tensor);
             return;
         default:
             tensor.data_offset += below(2) == 0 ? 4U : below(4096);
@@ -104,6 +133,33 @@ void GraphMutator::mutate_stride(protocol::Tensor& tensor) {
         default:
             std::swap(stride, tensor.nb[below(4)]);
     }
+}
+
+void GraphMutator::mutate_dimension(GraphInput& input) {
+    const size_t dimension = below(4);
+    const size_t other = below(4);
+    const uint32_t change = below(3);
+    const int64_t size = kSizes[1 + below(12)];
+    for (protocol::GraphTensor& entry : input.graph.tensors) {
+        protocol::Tensor& tensor = entry.tensor;
+        if (change == 0)
+            tensor.ne[dimension] = 1;
+        else if (change == 1)
+            std::swap(tensor.ne[dimension], tensor.ne[other]);
+        else
+            tensor.ne[dimension] = size;
+        settle(input, tensor);
+    }
+}
+
+void GraphMutator::mutate_unused_strides(GraphInput& input, protocol::Tensor& tensor) {
+    constexpr uint64_t kStrides[] = {0, 4, 32, 4096, 1U << 15, kLargestBuffer};
+    const uint64_t stride = kStrides[below(std::size(kStrides))];
+    const bool all = below(4) == 0;
+    const size_t chosen = below(4);
+    for (size_t i = 0; i < 4; ++i)
+        if (tensor.ne[i] == 1 && (all || i == chosen))
+            set_unused_stride(input, tensor, i, stride);
 }
 
 void GraphMutator::mutate_parameter(protocol::Tensor& tensor) {
@@ -149,20 +205,6 @@ void GraphMutator::mutate_graph(GraphInput& input) {
                 input.edit.changes.push_back(
                     {below(tensors.size() + 1), tensors[below(tensors.size())]});
     }
-}
-
-void GraphMutator::settle(GraphInput& input, protocol::Tensor& tensor) {
-    const validate::TypeTraits* const traits = traits_of(tensor.type);
-    if (traits == nullptr)
-        return;
-    uint64_t stride = traits->type_size;
-    for (size_t i = 0; i < 4; ++i) {
-        tensor.nb[i] = stride;
-        const auto count = static_cast<uint64_t>(tensor.ne[i]);
-        stride *= i == 0 ? count / traits->block_size : count;
-    }
-    if (tensor.buffer.index < kBuffers && stride <= kLargestBuffer && tensor.data_offset == 0)
-        input.sizes[tensor.buffer.index] = static_cast<uint32_t>(stride);
 }
 
 }  // namespace virtgpu::fuzz

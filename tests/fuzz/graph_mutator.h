@@ -7,6 +7,12 @@
 
 namespace virtgpu::fuzz {
 
+// Makes the tensor contiguous, and its buffer just as large as it.
+void settle(GraphInput& input, protocol::Tensor& tensor);
+// Makes the buffer large enough for such a stride of a dimension of one to be taken.
+void set_unused_stride(GraphInput& input, protocol::Tensor& tensor, size_t dimension,
+                       uint64_t stride);
+
 class GraphMutator {
  public:
     explicit GraphMutator(uint32_t seed) : random_(seed) {}
@@ -19,10 +25,12 @@ class GraphMutator {
     void mutate_shape(protocol::Tensor& tensor);
     void mutate_stride(protocol::Tensor& tensor);
     void mutate_parameter(protocol::Tensor& tensor);
+    // One dimension of all tensors alike, so that shapes go on fitting.
+    void mutate_dimension(GraphInput& input);
+    // Strides that lead nowhere, which kernels may follow all the same.
+    void mutate_unused_strides(GraphInput& input, protocol::Tensor& tensor);
     void mutate_reference(protocol::GraphTensor& tensor, size_t position);
     void mutate_graph(GraphInput& input);
-    // Makes the tensor contiguous, and its buffer just as large as it.
-    void settle(GraphInput& input, protocol::Tensor& tensor);
 
     std::mt19937 random_;
 };

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <utility>
 
 #include "tests/fuzz/graph_input.h"
 #include "tests/fuzz/guarded_memory.h"
@@ -26,6 +28,7 @@ using Score = int (*)();
 
 constexpr int kSocket = 3;
 constexpr size_t kLargestInput = size_t{1} << 20;
+constexpr size_t kRopeFactors = 2;  // the source
 // Of processors' time, however busy the machine is. So small an input takes longer only where
 // something counts to 2³⁰, or forever.
 constexpr itimerval kLongest = {.it_interval = {0, 0}, .it_value = {5, 0}};
@@ -73,8 +76,8 @@ class OperationRunner {
         }
         ggml_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
         ggml_backend_load(best_cpu_library(std::getenv("GGML_VIRTGPU_BACKEND_DIR")).c_str());
-        backend_ = ggml_backend_init_by_name("CPU", nullptr);
-        require(backend_ != nullptr, "there is a CPU backend in $GGML_VIRTGPU_BACKEND_DIR");
+        device_ = ggml_backend_dev_by_name("CPU");
+        require(device_ != nullptr, "there is a CPU backend in $GGML_VIRTGPU_BACKEND_DIR");
         for (auto& memory : memories_)
             memory = std::make_unique<GuardedMemory>(kLargestBuffer);
         for (size_t i = 0; i < kBuffers; ++i)
@@ -85,13 +88,12 @@ class OperationRunner {
     ~OperationRunner() {
         for (ggml_backend_buffer_t const buffer : buffers_)
             ggml_backend_buffer_free(buffer);
-        ggml_backend_free(backend_);
     }
     OperationRunner(const OperationRunner&) = delete;
     OperationRunner& operator=(const OperationRunner&) = delete;
 
-    // What became of it, in a word.
-    const char* run(GraphInput input) {
+    // What became of it, in words.
+    std::string run(GraphInput input) {
         // All is computed; indices of what is not are not looked at.
         for (protocol::GraphTensor& entry : input.graph.tensors)
             entry.tensor.flags |= GGML_TENSOR_FLAG_COMPUTE;
@@ -99,7 +101,8 @@ class OperationRunner {
         const auto graph =
             validate::check_graph(validate::TensorValidator(vocabulary_, sizes), input.graph);
         if (!graph)
-            return "refused";
+            return "refused: " + graph.error().message();
+        shrink(*graph, input);
         for (size_t i = 0; i < kBuffers; ++i)
             starts_[i] = memories_[i]->resize(input.sizes[i]);
         std::unique_ptr<ggml_context, decltype(&ggml_free)> context(
@@ -107,16 +110,41 @@ class OperationRunner {
             ggml_free);
         ggml_cgraph* const built = build(context.get(), *graph);
         fill(*graph);
-        ggml_backend_dev_t const device = ggml_backend_get_device(backend_);
         for (int i = 0; i < ggml_graph_n_nodes(built); ++i)
-            if (!ggml_backend_dev_supports_op(device, ggml_graph_node(built, i)))
+            if (!ggml_backend_dev_supports_op(device_, ggml_graph_node(built, i)))
                 return "not supported";
-        set_threads();
-        ggml_backend_graph_compute(backend_, built);
+        // A new one has no work memory yet that might be larger than this graph needs.
+        const std::unique_ptr<ggml_backend, decltype(&ggml_backend_free)> backend(
+            ggml_backend_dev_init(device_, nullptr), ggml_backend_free);
+        set_threads(backend.get());
+        ggml_backend_graph_compute(backend.get(), built);
         return "computed";
     }
 
  private:
+    // To what the tensors take, so that whoever leaves the last one leaves the buffer.
+    void shrink(const validate::ValidGraph& graph, GraphInput& input) {
+        auto declared = std::exchange(input.sizes, {});
+        const auto reach = [&](const validate::ValidTensor& tensor, uint64_t end) {
+            uint32_t& size = input.sizes[tensor.place->buffer.index];
+            size = std::max(size, static_cast<uint32_t>(end));
+        };
+        for (const validate::ValidGraphTensor& entry : graph.tensors)
+            if (const auto& place = entry.tensor.place)
+                reach(entry.tensor, place->offset + entry.tensor.extent);
+        // ROPE's factors may be fewer than what is read of their buffer.
+        for (const validate::ValidGraphTensor& entry : graph.tensors)
+            if (entry.sources[kRopeFactors] && is_rope(entry.tensor))
+                if (const auto& factors = graph.tensors[*entry.sources[kRopeFactors]].tensor;
+                    factors.place)
+                    reach(factors, declared[factors.place->buffer.index]);
+    }
+
+    bool is_rope(const validate::ValidTensor& tensor) {
+        const std::string& name = vocabulary_.rules(tensor.op).name;
+        return name == "ROPE" || name == "ROPE_BACK";
+    }
+
     ggml_cgraph* build(ggml_context* context, const validate::ValidGraph& graph) {
         tensors_.clear();
         ggml_cgraph* const built = ggml_new_graph(context);
@@ -194,16 +222,15 @@ class OperationRunner {
     }
 
     // Mostly one: kernels divide what they need by the threads, which is to be seen as well.
-    void set_threads() {
+    void set_threads(ggml_backend_t backend) {
         static const auto set =
             reinterpret_cast<ggml_backend_set_n_threads_t>(ggml_backend_reg_get_proc_address(
-                ggml_backend_dev_backend_reg(ggml_backend_get_device(backend_)),
-                "ggml_backend_set_n_threads"));
-        set(backend_, ++runs_ % 8 == 0 ? 3 : 1);
+                ggml_backend_dev_backend_reg(device_), "ggml_backend_set_n_threads"));
+        set(backend, ++runs_ % 8 == 0 ? 3 : 1);
     }
 
     validate::Vocabulary vocabulary_;
-    ggml_backend_t backend_ = nullptr;
+    ggml_backend_dev_t device_ = nullptr;
     std::array<std::unique_ptr<GuardedMemory>, kBuffers> memories_;
     std::array<ggml_backend_buffer_t, kBuffers> buffers_{};
     std::array<std::byte*, kBuffers> starts_{};
@@ -253,7 +280,7 @@ int show(OperationRunner& runner, const char* path) {
         std::printf("\n");
     }
     std::fflush(stdout);
-    std::printf("%s\n", runner.run(*input));
+    std::printf("%s\n", runner.run(*input).c_str());
     return 0;
 }
 

@@ -1,11 +1,13 @@
 // Writes the first inputs: FOLDER/graphs has one graph for every sample of the tests of operations,
-// FOLDER/codec every structure, and those graphs.
+// and others like it with strides that lead nowhere; FOLDER/codec every structure, and graphs.
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "tests/fuzz/generated/structure_list.h"
 #include "tests/fuzz/graph_input.h"
+#include "tests/fuzz/graph_mutator.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/vocabulary.h"
 #include "tests/unit/backend/native_graph.h"
@@ -114,11 +116,46 @@ constexpr size_t number_of_structure(std::index_sequence<kNumbers...> /*all*/) {
     return number;
 }
 
+// The sample, and the same with one element in a dimension of all its tensors.
+std::vector<GraphInput> with_single_dimensions(const GraphInput& sample) {
+    std::vector<GraphInput> inputs(5, sample);
+    for (size_t dimension = 0; dimension < 4; ++dimension)
+        for (protocol::GraphTensor& entry : inputs[dimension].graph.tensors) {
+            entry.tensor.ne[dimension] = 1;
+            settle(inputs[dimension], entry.tensor);
+        }
+    return inputs;
+}
+
+bool is_valid(const GraphInput& input) {
+    static const validate::Vocabulary vocabulary = make_vocabulary();
+    InputBuffers buffers(input);
+    return check_graph(validate::TensorValidator(vocabulary, buffers), input.graph).has_value();
+}
+
+// Valid ones where a stride leads nowhere, and some leave their tensor when it is followed.
+std::set<std::vector<std::byte>> with_odd_strides(const GraphInput& sample) {
+    std::set<std::vector<std::byte>> inputs;
+    for (const GraphInput& input : with_single_dimensions(sample))
+        for (size_t i = 0; i < input.graph.tensors.size(); ++i)
+            for (size_t dimension = 0; dimension < 4; ++dimension)
+                for (const uint64_t stride : {0U, 1U << 15}) {
+                    if (input.graph.tensors[i].tensor.ne[dimension] != 1)
+                        continue;
+                    GraphInput odd = input;
+                    set_unused_stride(odd, odd.graph.tensors[i].tensor, dimension, stride);
+                    if (is_valid(odd))
+                        inputs.insert(encode_input(odd));
+                }
+    return inputs;
+}
+
 void write_all(const std::filesystem::path& folder) {
     constexpr auto kAll = std::make_index_sequence<std::tuple_size_v<Structures>>();
     for (const char* name : {"graphs", "codec"})
         std::filesystem::create_directories(folder / name);
     write_structures(folder / "codec", kAll);
+    std::set<ggml_op> with_odd;
     int count = 0;
     for (const backend::Sample& sample : backend::all_samples()) {
         ggml_context* const context =
@@ -127,6 +164,10 @@ void write_all(const std::filesystem::path& folder) {
         const GraphInput input = InputMaker().make(node);
         const std::string name = std::to_string(count++) + "-" + ggml_op_name(node->op);
         write(folder / "graphs" / name, encode_input(input));
+        int odd = 0;
+        if (with_odd.insert(node->op).second)
+            for (const auto& bytes : with_odd_strides(input))
+                write(folder / "graphs" / (name + "-" + std::to_string(odd++)), bytes);
         if (count % 10 == 0)
             write_structure(folder / "codec" / name, number_of_structure<protocol::Graph>(kAll),
                             input.graph);

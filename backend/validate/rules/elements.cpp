@@ -47,6 +47,11 @@ bool is_gated_half(const Node& node) {
     return has_shape(node, kResult, shape);
 }
 
+bool is_gated_type(const Node& node) {
+    const std::string_view variant = node.glu_op();
+    return !node.is(kA, types::kBF16) || (variant != "SWIGLU_OAI" && variant != "SWIGLU_CLAMP");
+}
+
 bool is_convertible(const Node& node) {
     if (node[kA].type == node[kResult].type)
         return true;
@@ -54,8 +59,9 @@ bool is_convertible(const Node& node) {
         return node.is(kResult, types::kF32) && has_packed_rows(node, kResult) &&
                (node.ne(kResult, 0) % node.block(kA) == 0 || is_contiguous(node, kResult));
     if (node.is(kA, types::kFloats) && node.is(kResult, types::kBlocks))
-        return node.ne(kA, 0) % node.block(kResult) == 0 && has_packed_rows(node, kA) &&
-               is_contiguous(node, kResult);
+        // A row is made floats in memory that is as long as a row of the result.
+        return node.ne(kA, 0) % node.block(kResult) == 0 && node.ne(kA, 0) <= node.ne(kResult, 0) &&
+               has_packed_rows(node, kA) && is_contiguous(node, kResult);
     if (node.is(kA, types::kF32) && node.is(kResult, types::kI32))
         return true;
     if (node.is(kA, types::kI32))
@@ -71,13 +77,14 @@ bool copies_whole_blocks(const Node& node) {
            is_contiguous(node, kA);
 }
 
-// ACC and SET: the second source, with the parameters' strides and offset, in the result.
-bool lands_inside(const Node& node) {
+namespace {
+
+// The second source, with the parameters' strides and offset, in the result: at least this much.
+bool lies_in_result(const Node& node, int64_t least) {
     const int64_t offset = node.param(3);
     const auto element = static_cast<int64_t>(node.type_size(kA));
     const int64_t strides[] = {element, node.param(0), node.param(1), node.param(2)};
-    // ggml asserts it of sources without elements as well.
-    int64_t end = node.empty(kB) ? 0 : element;
+    int64_t end = node.empty(kB) ? least : element;
     for (size_t i = 0; i < 4; ++i) {
         const int64_t steps = std::max<int64_t>(node.ne(kB, i) - 1, 0);
         if (strides[i] < 0 || __builtin_add_overflow(end, product({steps, strides[i]}), &end))
@@ -85,6 +92,18 @@ bool lands_inside(const Node& node) {
     }
     const auto room = static_cast<int64_t>(std::min(node[kResult].extent, node[kA].extent));
     return offset >= 0 && offset <= room && end <= room - offset;
+}
+
+}  // namespace
+
+// ggml asserts it of sources without elements as well.
+bool is_set_inside(const Node& node) {
+    return lies_in_result(node, 0);
+}
+
+// ACC alone asserts that a byte is left even then.
+bool is_added_inside(const Node& node) {
+    return lies_in_result(node, 1);
 }
 
 // The kernel looks at each, also at those that get no channel.

@@ -1,5 +1,7 @@
 #include "backend/validate/rules/layouts.h"
 
+#include <algorithm>
+
 namespace virtgpu::validate {
 
 bool is_contiguous(const Node& node, Operand x, size_t free_dimensions) {
@@ -8,15 +10,34 @@ bool is_contiguous(const Node& node, Operand x, size_t free_dimensions) {
         return false;
     expected *= static_cast<uint64_t>(node.ne(x, 0) / node.block(x));
     for (size_t i = 1; i < 4; ++i) {
-        if (node.ne(x, i) == 1)
-            continue;
         if (i <= free_dimensions)
             expected = node.nb(x, i);
-        else if (node.nb(x, i) != expected)
+        else if (node.ne(x, i) != 1 && node.nb(x, i) != expected)
             return false;
         expected *= static_cast<uint64_t>(node.ne(x, i));
     }
     return true;
+}
+
+bool steps_inside(const Node& node, Operand x, size_t dimension) {
+    const Elements& ne = node[x].ne;
+    uint64_t end = node.type_size(x);
+    int64_t steps = 1;
+    for (size_t i = 0; i < ne.size(); ++i)
+        if (i < dimension)
+            end += static_cast<uint64_t>(ne[i] / (i == 0 ? node.block(x) : 1) - 1) * node.nb(x, i);
+        else
+            steps *= ne[i];
+    uint64_t way = 0;
+    return !__builtin_mul_overflow(static_cast<uint64_t>(steps - 1), node.nb(x, dimension), &way) &&
+           way <= node[x].extent && end <= node[x].extent - way;
+}
+
+bool is_spread(const Node& node, Operand x) {
+    constexpr int64_t kSmall = int64_t{256} << 20;
+    const int64_t bytes =
+        product({node.elements(x) / node.block(x), static_cast<int64_t>(node.type_size(x))});
+    return bytes > std::max(static_cast<int64_t>(node[x].extent), kSmall);
 }
 
 bool has_packed_rows(const Node& node, Operand x) {

@@ -5,12 +5,18 @@
 
 namespace virtgpu::validate {
 
-// ggml's word for it: each row follows the row before without a gap, likewise each plane;
-// dimensions of one element do not count. With free dimensions, the strides of as many after the
-// first one may be anything.
+// ggml's word for it: each row follows the row before without a gap, likewise each plane; the
+// strides of dimensions of one element do not count. With free dimensions, the strides of as many
+// after the first one may be anything, and those after them follow from the last of them, also
+// where it is of one element.
 bool is_contiguous(const Node& node, Operand x, size_t free_dimensions = 0);
 // A row's elements follow each other.
 bool has_packed_rows(const Node& node, Operand x);
+// All that dimensions from this one on count lies inside the tensor when it is found with the
+// stride of this one alone, as some kernels do, whatever this one's own elements are.
+bool steps_inside(const Node& node, Operand x, size_t dimension);
+// Strides make few bytes many elements, for which kernels that copy them need memory of their own.
+bool is_spread(const Node& node, Operand x);
 bool are_same_shape(const Node& node, Operand x, Operand y);
 bool repeats_into(const Node& node, Operand part, Operand whole);
 
@@ -59,6 +65,13 @@ constexpr Rule packed_rows(Operand x) {
             },
             "the rows of {0} have gaps", x};
 }
+// For kernels that read a row as if it were packed, and also take it transposed.
+constexpr Rule rows_not_squeezed(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return node.ne(rule.x, 0) == 1 || node.nb(rule.x, 0) >= node.type_size(rule.x);
+            },
+            "the elements of {0} overlap", x};
+}
 // A matrix in one piece, wherever the next one is.
 constexpr Rule packed_matrices(Operand x) {
     return {[](const Node& node, const Rule& rule) {
@@ -82,7 +95,8 @@ constexpr Rule packed(Operand x) {
             },
             "{0} is not contiguous", x};
 }
-// For kernels that count rows through all dimensions with the stride of the second.
+// For kernels that count rows through all dimensions with the stride of the second: what ggml calls
+// contiguous from there on.
 constexpr Rule evenly_spaced_rows(Operand x) {
     return {[](const Node& node, const Rule& rule) {
                 return !node.has(rule.x) ||
@@ -90,7 +104,23 @@ constexpr Rule evenly_spaced_rows(Operand x) {
             },
             "the rows of {0} are not evenly spaced", x};
 }
-// The same for matrices, which do not overlap.
+// For such kernels where the rows may have gaps between them.
+constexpr Rule rows_by_second_stride(Operand x) {
+    return {[](const Node& node, const Rule& rule) {
+                return !node.has(rule.x) || steps_inside(node, rule.x, 1);
+            },
+            "the rows of {0} are not where their stride leads", x};
+}
+constexpr Rule matrices_by_third_stride(Operand x) {
+    return {[](const Node& node, const Rule& rule) { return steps_inside(node, rule.x, 2); },
+            "the matrices of {0} are not where their stride leads", x};
+}
+// For kernels that copy it into memory of their own, without gaps.
+constexpr Rule not_spread(Operand x) {
+    return {[](const Node& node, const Rule& rule) { return !is_spread(node, rule.x); },
+            "{0} has more elements than its bytes", x};
+}
+// Matrices with one stride through all further dimensions, which do not overlap, nor do their rows.
 constexpr Rule evenly_spaced_matrices(Operand x) {
     return {[](const Node& node, const Rule& rule) {
                 const auto rows = static_cast<uint64_t>(node.ne(rule.x, 1));

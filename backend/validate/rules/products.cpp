@@ -63,6 +63,13 @@ bool is_product_with_experts(const Node& node) {
            has_shape(node, kResult, {experts[1], ids[0], b[2], 1});
 }
 
+// For each expert the kernel has room for all rows.
+bool has_sane_lists_of_rows(const Node& node) {
+    constexpr int64_t kLargest = int64_t{8} << 30;
+    constexpr int64_t kEntry = 8;
+    return product({node.ne(kA, 2), node.elements(kC), kEntry}) <= kLargest;
+}
+
 bool is_outer_product(const Node& node) {
     const Elements& a = node[kA].ne;
     const Elements& b = node[kB].ne;
@@ -189,11 +196,14 @@ bool is_scan_of_states(const Node& node) {
     const Elements& x = node[kB].ne;
     const Elements& decay = node[kD].ne;
     const Elements& b = node[kE].ne;
-    const int64_t snapshots = std::max(1, node.param(0));
-    return s[1] == x[0] && s[2] == x[1] && has_shape(node, kC, {x[1], x[2], x[3], 1}) &&
-           (decay[0] == 1 || decay[0] == s[0]) && decay[1] == x[1] && decay[2] == 1 &&
-           decay[3] == 1 && b[0] == s[0] && divides(b[1], x[1]) && b[2] == x[2] && b[3] == x[3] &&
-           has_shape(node, kF, b) && has_shape(node, kG, {x[3], 1, 1, 1}) &&
+    const int64_t snapshots = node.param(0);
+    // Kernels step through the sequences of the result by this stride as well.
+    const auto state = static_cast<uint64_t>(product({s[0], s[1], s[2]})) * node.type_size(kA);
+    return node.nb(kA, 3) == state && s[1] == x[0] && s[2] == x[1] &&
+           has_shape(node, kC, {x[1], x[2], x[3], 1}) && (decay[0] == 1 || decay[0] == s[0]) &&
+           decay[1] == x[1] && decay[2] == 1 && decay[3] == 1 && b[0] == s[0] &&
+           divides(b[1], x[1]) && b[2] == x[2] && b[3] == x[3] && has_shape(node, kF, b) &&
+           has_shape(node, kG, {x[3], 1, 1, 1}) &&
            has_shape(node, kResult,
                      {node.elements(kB) + product({snapshots, s[0], s[1], s[2], x[3]}), 1, 1, 1});
 }

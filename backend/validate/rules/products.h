@@ -10,6 +10,7 @@ bool is_matrix_product(const Node& node);
 // numbers, a power of two, as A is large. Natively rows of F16 are multiplied with all the same.
 bool is_transform_where_said(const Node& node);
 bool is_product_with_experts(const Node& node);
+bool has_sane_lists_of_rows(const Node& node);
 bool is_outer_product(const Node& node);
 bool solves_triangle(const Node& node);
 bool is_attention(const Node& node);

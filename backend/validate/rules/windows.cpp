@@ -71,6 +71,11 @@ bool has_channels_first(const Node& node, Operand x, size_t channels) {
            node.nb(x, 1) > node.nb(x, 0);
 }
 
+// Kernels keep the number of all its elements in an int.
+bool is_countable(const Elements& kernel) {
+    return product({kernel[0], kernel[1], kernel[2], kernel[3]}) <= INT32_MAX;
+}
+
 bool fits_work_memory(const Node& node, int64_t elements, int64_t channels) {
     const int64_t bytes = product({elements, static_cast<int64_t>(node.type_size(kA))});
     return bytes <= kWorkBytes && channels <= kWorkBytes / 4 && bytes + 4 * channels <= kWorkBytes;
@@ -178,8 +183,8 @@ bool is_transposed_convolution_1d(const Node& node) {
     const Elements& kernel = node[kA].ne;
     const Elements& signal = node[kB].ne;
     const int64_t step = node.param(0);
-    return are_sane({step, 0, 1}) && kernel[2] == signal[1] && kernel[3] == 1 && signal[2] == 1 &&
-           signal[3] == 1 &&
+    return are_sane({step, 0, 1}) && is_countable(kernel) && kernel[2] == signal[1] &&
+           kernel[3] == 1 && signal[2] == 1 && signal[3] == 1 &&
            has_shape(node, kResult, {(signal[0] - 1) * step + kernel[0], kernel[1], 1, 1});
 }
 
@@ -187,7 +192,7 @@ bool is_transposed_convolution_2d(const Node& node) {
     const Elements& kernel = node[kA].ne;
     const Elements& image = node[kB].ne;
     const int64_t step = node.param(0);
-    return are_sane({step, 0, 1}) && kernel[3] == image[2] &&
+    return are_sane({step, 0, 1}) && is_countable(kernel) && kernel[3] == image[2] &&
            has_shape(node, kResult,
                      {(image[0] - 1) * step + kernel[0], (image[1] - 1) * step + kernel[1],
                       kernel[2], image[3]});
