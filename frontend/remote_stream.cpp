@@ -251,7 +251,8 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
     TRY(connection_.health().check());
     const RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
     const Deliveries::Part part{TRY(buffer.data_of(tensor)), offset};
-    if (!buffer.memory()) {
+    // Where ring 0 still writes it, waiting for this stream alone would be too early to fetch it.
+    if (!buffer.memory() || !ring_->covers_ring_before()) {
         const auto span = connection_.host_memory().find(to);
         return span ? deliveries_.request_there(part, *span, to) : deliveries_.request(part, to);
     }

@@ -194,13 +194,16 @@ Result<uint64_t> RingChannel::send(protocol::Command command, std::span<const st
 Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
                                                       std::span<const std::byte> request) {
     const uint64_t after = before_ == nullptr ? 0 : before_->sent();
-    if (const auto sequence = TRY(ring_.send(command, after, request)))
-        return *sequence;
-    TRY(await(ring_.sent()));
-    TRY(check_queued());
-    if (const auto sequence = TRY(ring_.send(command, after, request)))
-        return *sequence;
-    return wire::fail(Fault::kLost, "the host answers requests that it did not take");
+    auto sequence = TRY(ring_.send(command, after, request));
+    if (!sequence) {
+        TRY(await(ring_.sent()));
+        TRY(check_queued());
+        sequence = TRY(ring_.send(command, after, request));
+    }
+    if (!sequence)
+        return wire::fail(Fault::kLost, "the host answers requests that it did not take");
+    after_.store(after, std::memory_order_release);
+    return *sequence;
 }
 
 Result<void> RingChannel::ring_doorbell() {

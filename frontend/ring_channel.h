@@ -76,6 +76,12 @@ class RingChannel : public CommandStubs {
         return ring_.completed() >= touching_data_.load(std::memory_order_acquire) &&
                !ring_.reply_unread();
     }
+    // Whether who waits for all that was sent here waits for such requests of `before`, too.
+    bool covers_ring_before() const {
+        return before_ == nullptr || before_->idle() ||
+               after_.load(std::memory_order_acquire) >=
+                   before_->touching_data_.load(std::memory_order_acquire);
+    }
     // What the ring's users have noted, and whether the host has done all of it that names a
     // buffer.
     BufferUses& uses() { return uses_; }
@@ -161,6 +167,7 @@ class RingChannel : public CommandStubs {
     wire::GuestRing ring_;
     std::atomic<uint64_t> sent_ = 0;
     std::atomic<uint64_t> touching_data_ = 0;  // the last request that does
+    std::atomic<uint64_t> after_ = 0;          // what the last request comes after, of `before`
     BufferUses uses_;
     Clock::duration last_wait_{};
     // When the host was last asked whether it is there.

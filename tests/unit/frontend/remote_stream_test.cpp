@@ -94,6 +94,66 @@ TEST_F(SharedStreamTest, ResultsAreThoseFromBeforeACopy) {
     EXPECT_EQ(host_.count(Command::kCopyTensor), 1);
 }
 
+// What ring 0 has queued comes first, though nobody waits for it and nothing else is in the stream.
+TEST_F(SharedStreamTest, ResultsAreThoseFromAfterAQueuedCopy) {
+    ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
+    const GgmlBuffer other = allocate();
+    fill(source, 6);
+    fill(small_, 7);
+    host_.fake.serves_rings = false;
+    ggml_backend_tensor_copy(source, small_);
+    ask(small_, bytes_);
+    const std::jthread later = resume_later();
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(bytes_, testing::Each(6));
+}
+
+TEST_F(SharedStreamTest, ResultsAreThoseFromAfterAQueuedWrite) {
+    for (int value = 1; value <= 3; ++value) {
+        host_.fake.serves_rings = false;
+        compute();
+        if (value == 1)
+            fill(small_, 1);
+        if (value == 2)
+            ggml_backend_tensor_memset(small_, 2, 0, bytes_.size());
+        if (value == 3)
+            ggml_backend_buffer_clear(buffer_.get(), 3);
+        ask(small_, bytes_);
+        const std::jthread later = resume_later();
+        ggml_backend_synchronize(backend_.get());
+        EXPECT_THAT(bytes_, testing::Each(value));
+    }
+}
+
+TEST_F(SharedStreamTest, ResultsOfAFreedBufferAreThoseFromAfterAQueuedCopy) {
+    ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
+    const GgmlBuffer other = allocate();
+    fill(source, 6);
+    fill(small_, 7);
+    host_.fake.serves_rings = false;
+    ggml_backend_tensor_copy(source, small_);
+    ask(small_, bytes_);
+    const std::jthread later = resume_later();
+    buffer_.reset();
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(bytes_, testing::Each(6));
+}
+
+// The inputs of a graph: whoever waits for it waits for them, too, so its results need no request.
+TEST_F(SharedStreamTest, ResultsAreFetchedAlsoWhereTheGraphCameAfterQueuedWrites) {
+    compute_fills_with(7);
+    host_.fake.serves_rings = false;
+    compute();
+    fill(small_, 1);
+    compute();
+    ask(small_, bytes_);
+    const std::jthread later = resume_later();
+    ggml_backend_synchronize(backend_.get());
+    EXPECT_THAT(bytes_, testing::Each(7)) << "of the second";
+    EXPECT_EQ(host_.count(Command::kSetTensor), 1);
+    EXPECT_EQ(host_.count(Command::kGetTensor), 0);
+}
+
 // Its memory stays until then, but its handle is no longer the host's.
 TEST_F(SharedStreamTest, ResultsOutliveTheirBuffer) {
     fill(small_, 7);
