@@ -1,11 +1,9 @@
 #include "frontend/ring_channel.h"
 
 #include "frontend/quietly.h"
-#include "wire/relax.h"
 
 namespace virtgpu::frontend {
 
-using protocol::ContextState;
 using protocol::OpenStatus;
 using protocol::Status;
 using wire::Error;
@@ -14,12 +12,6 @@ using wire::Result;
 using wire::RingMemory;
 
 namespace {
-
-constexpr std::chrono::milliseconds kSlice(500);
-// A wait may end early again and again, because others in the guest share our time line.
-constexpr std::chrono::milliseconds kShortestCheckInterval(50);
-// How late an application may learn that what it no longer wants goes on.
-constexpr std::chrono::milliseconds kAbortSlice(2);
 
 constexpr size_t kStagingOffset =
     protocol::RingHeader::kSize + RingChannel::kRequestBytes + RingChannel::kReplyBytes;
@@ -77,7 +69,8 @@ RingChannel::RingChannel(RingServices services, uint32_t ring, std::unique_ptr<S
       region_(std::move(region)),
       sizes_(sizes),
       staging_(sizes.staging),
-      ring_(std::move(memory)) {}
+      ring_(std::move(memory)),
+      wait_(services, ring, ring_) {}
 
 RingChannel::~RingChannel() {
     quietly([this] {
@@ -121,7 +114,7 @@ Result<uint64_t> RingChannel::queue(protocol::Command command, std::span<const s
     const uint64_t sequence = TRY(send(command, request));
     // Ring 0's requests are looked at when somebody waits, or by the stream that comes after them.
     if (before_ != nullptr)
-        TRY(ring_doorbell());
+        TRY(or_lose(wait_.wake_host()));
     return sequence;
 }
 
@@ -130,37 +123,22 @@ Result<std::vector<std::byte>> RingChannel::call(protocol::Command command,
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
     const uint64_t sequence = TRY(send(command, request));
-    TRY(await_reply(sequence));
+    TRY(or_lose(wait_.until_answered(sequence)));
     return take_reply(sequence);
 }
 
 Result<void> RingChannel::finish(uint64_t sequence) {
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
-    TRY(await(sequence));
+    TRY(or_lose(wait_.until_done(sequence)));
     return check_queued();
 }
 
 Result<bool> RingChannel::finish_unless(uint64_t sequence, const std::function<bool()>& unwanted) {
     TRY(services_.health.check());
     std::unique_lock lock(mutex_);
-    ring_.want(sequence);
-    TRY(ring_doorbell());
-    auto next_check = Clock::now() + kSlice;
-    while (!settled(sequence)) {
-        // The application may take locks of its own, under which others wait for this one.
-        lock.unlock();
-        if (unwanted())
-            return false;
-        lock.lock();
-        if (const auto slept = doze(sequence, kAbortSlice); !slept)
-            return lose(slept.error());
-        if (Clock::now() < next_check)
-            continue;
-        if (const auto checked = check_host(sequence); !checked)
-            return lose(checked.error());
-        next_check = Clock::now() + kSlice;
-    }
+    if (!TRY(or_lose(wait_.until_done_unless(sequence, lock, unwanted))))
+        return false;
     TRY(check_queued());
     return true;
 }
@@ -173,7 +151,7 @@ void RingChannel::ask_to_abort(uint64_t sequence) {
 Result<void> RingChannel::wake_host() {
     TRY(services_.health.check());
     const std::lock_guard lock(mutex_);
-    return ring_doorbell();
+    return or_lose(wait_.wake_host());
 }
 
 Result<uint64_t> RingChannel::send(protocol::Command command, std::span<const std::byte> request) {
@@ -196,7 +174,7 @@ Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
     const uint64_t after = before_ == nullptr ? 0 : before_->sent();
     auto sequence = TRY(ring_.send(command, after, request));
     if (!sequence) {
-        TRY(await(ring_.sent()));
+        TRY(or_lose(wait_.until_done(ring_.sent())));
         TRY(check_queued());
         sequence = TRY(ring_.send(command, after, request));
     }
@@ -204,112 +182,6 @@ Result<uint64_t> RingChannel::send_when_there_is_room(protocol::Command command,
         return wire::fail(Fault::kLost, "the host answers requests that it did not take");
     after_.store(after, std::memory_order_release);
     return *sequence;
-}
-
-Result<void> RingChannel::ring_doorbell() {
-    if (!ring_.ask_for_doorbell())
-        return {};
-    services_.traffic.doorbells.fetch_add(1, std::memory_order_relaxed);
-    if (const auto rung = services_.transport.doorbell(number_); !rung)
-        return lose(rung.error());
-    return {};
-}
-
-Result<void> RingChannel::await(uint64_t sequence) {
-    if (settled(sequence))
-        return {};
-    ring_.want(sequence);
-    TRY(ring_doorbell());
-    services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
-    const wire::TraceSpan span(services_.trace, "wait", 0, number_, sequence);
-    const auto start = Clock::now();
-    if (const auto waited = wait(sequence); !waited)
-        return lose(waited.error());
-    last_wait_ = Clock::now() - start;
-    return {};
-}
-
-// The host answers while its devices are still busy with what was queued before.
-Result<void> RingChannel::await_reply(uint64_t sequence) {
-    TRY(ring_doorbell());
-    services_.traffic.waits.fetch_add(1, std::memory_order_relaxed);
-    const wire::TraceSpan span(services_.trace, "ask", 0, number_, sequence);
-    if (poll(sequence, longest_polling()))
-        return {};
-    if (const auto slept = sleep(sequence); !slept)
-        return lose(slept.error());
-    return {};
-}
-
-// Polls at the end of the time that the last wait took, because polling takes from the processor's
-// other thread, where the host may compute, and because waking up late costs more than polling.
-Result<void> RingChannel::wait(uint64_t sequence) {
-    const std::chrono::microseconds longest = longest_polling();
-    if (longest.count() != 0) {
-        if (last_wait_ > longest)
-            TRY(doze(sequence, last_wait_ -
-                                   std::min<Clock::duration>(last_wait_ / 10, longest / 4) -
-                                   longest / 2));
-        if (poll(sequence, longest))
-            return {};
-    }
-    return sleep(sequence);
-}
-
-std::chrono::microseconds RingChannel::longest_polling() const {
-    return std::chrono::microseconds(
-        services_.polling_microseconds.load(std::memory_order_relaxed));
-}
-
-Result<void> RingChannel::sleep(uint64_t sequence) {
-    while (!settled(sequence)) {
-        TRY(doze(sequence, kSlice));
-        if (!settled(sequence) && Clock::now() - last_check_ >= kShortestCheckInterval)
-            TRY(check_host(sequence));
-    }
-    return {};
-}
-
-bool RingChannel::poll(uint64_t sequence, std::chrono::microseconds longest) const {
-    const auto end = Clock::now() + longest;
-    wire::Relaxation relaxation;
-    while (!settled(sequence)) {
-        if (Clock::now() >= end)
-            return false;
-        relaxation.relax();
-    }
-    return true;
-}
-
-// Sleeps until the host signals that the request is done, or the time has passed.
-Result<void> RingChannel::doze(uint64_t sequence, Clock::duration time) {
-    if (settled(sequence) || !ring_.prepare_wait(sequence))
-        return {};
-    services_.traffic.sleeps.fetch_add(1, std::memory_order_relaxed);
-    auto slept = services_.transport.wait(
-        number_, std::min<std::chrono::microseconds>(
-                     std::chrono::duration_cast<std::chrono::microseconds>(time), kSlice));
-    ring_.end_wait();
-    return slept;
-}
-
-// The wait ended without an outcome. Returns when there is reason to wait on.
-Result<void> RingChannel::check_host(uint64_t sequence) {
-    last_check_ = Clock::now();
-    for (;;) {
-        TRY(services_.health.check());
-        const auto state = TRY(services_.apir.ping([&] { return settled(sequence); }));
-        if (settled(sequence) || state == ContextState::kAlive)
-            return {};
-        if (state == ContextState::kLost)
-            return wire::fail(Fault::kLost,
-                              "the host's compute worker died; start this program again, and see "
-                              "the log of ggml-virtgpu-host");
-        if (state == ContextState::kClosed)
-            return wire::fail(Fault::kLost,
-                              "the host closed the connection because of a wrong request; the log "
-                              "of ggml-virtgpu-host says which");
-    }
 }
 
 Result<std::vector<std::byte>> RingChannel::take_reply(uint64_t sequence) {
@@ -337,6 +209,13 @@ Result<void> RingChannel::check_queued() {
         return lose(reply.error());
     return lose(Error(Fault::kLost, "the host could not do what was queued: " +
                                         (*reply ? reason_of(**reply) : "it does not say why")));
+}
+
+template <typename T>
+Result<T> RingChannel::or_lose(Result<T> waited) {
+    if (!waited)
+        return lose(waited.error());
+    return waited;
 }
 
 tl::unexpected<Error> RingChannel::lose(const Error& error) {

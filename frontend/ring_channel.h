@@ -1,33 +1,18 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 
-#include "frontend/apir_client.h"
 #include "frontend/buffer_uses.h"
 #include "frontend/generated/stubs.h"
-#include "frontend/session_health.h"
+#include "frontend/ring_services.h"
+#include "frontend/ring_wait.h"
 #include "frontend/staging_area.h"
-#include "frontend/traffic.h"
-#include "frontend/transport/transport.h"
 #include "wire/guest_ring.h"
-#include "wire/trace.h"
 
 namespace virtgpu::frontend {
-
-// What all rings of a connection share. All of it outlives the rings.
-struct RingServices {
-    Transport& transport;
-    ApirClient& apir;
-    SessionHealth& health;
-    Traffic& traffic;
-    // How long a wait polls before it sleeps. HELLO says it.
-    const std::atomic<uint32_t>& polling_microseconds;
-    wire::Trace* trace = nullptr;  // null: nothing is traced
-};
 
 // One ring and a staging area behind it, for the bytes that requests name. Queued commands return
 // at once; the others wait for their reply, one at a time. Thread safe. Every wait ends: within two
@@ -133,27 +118,15 @@ class RingChannel : public CommandStubs {
                                               std::span<const std::byte> request) override;
 
  private:
-    using Clock = std::chrono::steady_clock;
-
     wire::Result<Piece> piece(size_t offset, size_t size) const;
     wire::Result<uint64_t> send(protocol::Command command, std::span<const std::byte> request);
     wire::Result<uint64_t> send_when_there_is_room(protocol::Command command,
                                                    std::span<const std::byte> request);
-    wire::Result<void> ring_doorbell();
-    wire::Result<void> await(uint64_t sequence);
-    wire::Result<void> await_reply(uint64_t sequence);
-    wire::Result<void> wait(uint64_t sequence);
-    wire::Result<void> sleep(uint64_t sequence);
-    std::chrono::microseconds longest_polling() const;
-    bool poll(uint64_t sequence, std::chrono::microseconds longest) const;
-    wire::Result<void> doze(uint64_t sequence, Clock::duration time);
-    wire::Result<void> check_host(uint64_t sequence);
     wire::Result<std::vector<std::byte>> take_reply(uint64_t sequence);
     wire::Result<void> check_queued();
-    // Done, or the host has something to say: a reply, or why a queued request failed.
-    bool settled(uint64_t sequence) const {
-        return ring_.completed() >= sequence || ring_.reply_ready();
-    }
+    // Of a wait.
+    template <typename T>
+    wire::Result<T> or_lose(wire::Result<T> waited);
     tl::unexpected<wire::Error> lose(const wire::Error& error);
 
     RingServices services_;
@@ -165,13 +138,11 @@ class RingChannel : public CommandStubs {
     StagingArea staging_;
     std::mutex mutex_;
     wire::GuestRing ring_;
+    RingWait wait_;
     std::atomic<uint64_t> sent_ = 0;
     std::atomic<uint64_t> touching_data_ = 0;  // the last request that does
     std::atomic<uint64_t> after_ = 0;          // what the last request comes after, of `before`
     BufferUses uses_;
-    Clock::duration last_wait_{};
-    // When the host was last asked whether it is there.
-    std::chrono::steady_clock::time_point last_check_;
 };
 
 }  // namespace virtgpu::frontend

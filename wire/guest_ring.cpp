@@ -1,5 +1,6 @@
 #include "wire/guest_ring.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "wire/record.h"
@@ -10,7 +11,7 @@ using protocol::ReplyHeader;
 using protocol::RequestHeader;
 
 size_t GuestRing::largest_request() const {
-    return const_cast<GuestRing*>(this)->memory_.requests().capacity() - RequestHeader::kSize;
+    return memory_.requests().capacity() - RequestHeader::kSize;
 }
 
 Result<std::optional<uint64_t>> GuestRing::send(protocol::Command command, uint64_t after,
@@ -92,8 +93,20 @@ bool GuestRing::ask_for_doorbell() {
     return true;
 }
 
+bool GuestRing::ask_for_completion(uint64_t sequence) {
+    // In this order: a host that wakes says so before it takes anything.
+    const bool all_taken = memory_.request_head().load(std::memory_order_acquire) == tail_;
+    if (!all_taken || completion_asked_ >= sequence || completed() >= sequence ||
+        !doorbell_needed())
+        return false;
+    completion_asked_ = sequence;
+    return true;
+}
+
+// Never back: another thread may still wait for a later one.
 void GuestRing::want(uint64_t sequence) {
-    memory_.wanted().store(sequence, std::memory_order_release);
+    wanted_ = std::max(wanted_, sequence);
+    memory_.wanted().store(wanted_, std::memory_order_release);
 }
 
 bool GuestRing::prepare_wait(uint64_t sequence) {

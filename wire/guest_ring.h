@@ -43,6 +43,9 @@ class GuestRing {
     bool doorbell_needed() const;
     // The same, but for a doorbell that was asked for before and that the host has not heeded yet.
     bool ask_for_doorbell();
+    // Before the guest sleeps until `sequence` is done: whether the host sleeps though it has taken
+    // the request. Who took it may have another ring to serve; who wakes says that it is done.
+    bool ask_for_completion(uint64_t sequence);
     // Says that somebody waits for `sequence` from now on, awake or asleep: the host then waits for
     // its devices.
     void want(uint64_t sequence);
@@ -59,6 +62,8 @@ class GuestRing {
     uint64_t tail_ = 0;
     uint64_t reply_head_ = 0;
     std::optional<uint64_t> rung_at_;  // the host's position when the doorbell was last asked for
+    uint64_t completion_asked_ = 0;    // by a doorbell, of requests up to this one
+    uint64_t wanted_ = 0;
 };
 
 }  // namespace virtgpu::wire

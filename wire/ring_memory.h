@@ -52,6 +52,7 @@ class RingMemory {
     std::atomic_ref<uint32_t> asleep() const;
 
     ByteRing& requests() { return requests_; }
+    const ByteRing& requests() const { return requests_; }
     ByteRing& replies() { return replies_; }
 
  private:

@@ -283,6 +283,23 @@ TEST_F(RingChannelTest, AWaitIsGivenUpWhenItIsUnwanted) {
     EXPECT_EQ(host_->aborted_until(), *sequence);
 }
 
+TEST_F(RingChannelTest, AWaitThatMayBeGivenUpPollsBeforeItSleeps) {
+    polling_ = 2000000;
+    open([](protocol::Command command, std::span<const std::byte> payload) {
+        std::this_thread::sleep_for(milliseconds(20));
+        return memory_answer(command, payload);
+    });
+    int asked = 0;
+    const auto sequence = channel_->run_graph({1, true});
+    ASSERT_TRUE(sequence);
+    const auto done = channel_->finish_unless(*sequence, [&] { return ++asked < 0; });
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(*done);
+    EXPECT_GT(asked, 1) << "also while it polls";
+    EXPECT_EQ(traffic_.sleeps, 0U);
+    EXPECT_EQ(traffic_.waits, 1U);
+}
+
 TEST_F(RingChannelTest, AWaitThatMayBeGivenUpNoticesADeadWorker) {
     open(memory_answer);
     host_->serves_rings = false;

@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <thread>
@@ -175,6 +178,97 @@ TEST_F(RingTest, ADoorbellIsAskedForOncePerSleep) {
     ASSERT_TRUE(host_.prepare_sleep());
     ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
     EXPECT_TRUE(guest_.ask_for_doorbell()) << "it slept again";
+}
+
+// Another thread of the host may have taken it, which does not come back to say that it is done.
+TEST_F(RingTest, AHostThatSleepsWithWhatItTookIsAskedOnce) {
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_FALSE(guest_.ask_for_completion(1)) << "it is awake";
+    ASSERT_TRUE(host_.next().value());
+    ASSERT_TRUE(host_.prepare_sleep());
+    EXPECT_FALSE(guest_.ask_for_doorbell()) << "there is nothing to take";
+    EXPECT_TRUE(guest_.ask_for_completion(1));
+    EXPECT_FALSE(guest_.ask_for_completion(1)) << "it is about to wake";
+    host_.complete(1);
+    ASSERT_TRUE(guest_.send(Command::kHello, 0, {}).value());
+    EXPECT_FALSE(guest_.ask_for_completion(2)) << "that is the other doorbell's";
+    EXPECT_TRUE(guest_.ask_for_doorbell());
+    ASSERT_TRUE(host_.next().value());
+    EXPECT_TRUE(guest_.ask_for_completion(2));
+    host_.complete(2);
+    EXPECT_FALSE(guest_.ask_for_completion(2)) << "it is done";
+}
+
+TEST_F(RingTest, AThreadThatWaitsForLessDoesNotTakeBackWhatAnotherWants) {
+    guest_.want(10);
+    guest_.want(5);
+    EXPECT_TRUE(host_.is_wanted(10));
+    EXPECT_FALSE(host_.is_wanted(11));
+}
+
+// An event as rings have them, which a thread really sleeps on.
+class Event {
+ public:
+    Event() : file_(::eventfd(0, EFD_CLOEXEC)) {}
+    ~Event() { ::close(file_); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    void signal() {
+        const uint64_t one = 1;
+        EXPECT_EQ(::write(file_, &one, sizeof one), ssize_t{sizeof one});
+    }
+    // False when nobody signals: the wake-up was lost.
+    bool sleep() {
+        constexpr int kPatience = 20000;
+        pollfd waiting{file_, POLLIN, 0};
+        uint64_t count = 0;
+        return ::poll(&waiting, 1, kPatience) == 1 && ::read(file_, &count, sizeof count) > 0;
+    }
+
+ private:
+    const int file_;
+};
+
+TEST_F(RingTest, TwoThreadsSleepAndWakeEachOther) {
+    constexpr uint64_t kCount = 3000;
+    Event doorbell;
+    Event completion;
+    uint64_t host_sleeps = 0;
+    std::thread host([&] {
+        for (uint64_t done = 0; done < kCount;) {
+            if (const auto request = host_.next().value()) {
+                done = request->sequence;
+                if (host_.complete(done))
+                    completion.signal();
+                continue;
+            }
+            if (host_.prepare_sleep()) {
+                ++host_sleeps;
+                ASSERT_TRUE(doorbell.sleep()) << "after " << done;
+            }
+            host_.end_sleep();
+        }
+    });
+    uint64_t guest_sleeps = 0;
+    for (uint64_t sent = 0; sent < kCount;) {
+        // The host finds one, some or none when it looks again.
+        for (uint64_t burst = sent % 3 + 1; burst > 0 && sent < kCount; --burst) {
+            sent = guest_.send(Command::kHello, 0, {}).value().value();
+            if (guest_.ask_for_doorbell())
+                doorbell.signal();
+        }
+        while (guest_.completed() < sent) {
+            if (!guest_.prepare_wait(sent))
+                continue;
+            ++guest_sleeps;
+            ASSERT_TRUE(completion.sleep()) << "for " << sent;
+            guest_.end_wait();
+        }
+    }
+    host.join();
+    EXPECT_GT(host_sleeps, 0U);
+    EXPECT_GT(guest_sleeps, 0U);
 }
 
 TEST_F(RingTest, TwoThreadsExchangeManyRecords) {
