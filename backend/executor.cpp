@@ -79,8 +79,11 @@ bool Executor::poll() {
     if (polling_.longest.count() == 0)
         return false;
     const StopAsked stop = [this] { return stop_.load(); };
-    const auto ring0 = session_->ring(0);
+    auto ring0 = session_->ring(0);
+    if (ring0 == server_)
+        ring0.reset();
     bool found = false;
+    bool tended = false;
     {
         const PollingTurn turn(polling_);
         if (!turn)
@@ -90,13 +93,15 @@ bool Executor::poll() {
         while (!found && stop_ == Stop::kNever && Clock::now() < end) {
             relaxation.relax();
             found = server_->has_requests();
-            if (!found && ring0 && ring0 != server_ && ring0->tend(stop))
+            if (!found && ring0 && ring0->tend(stop)) {
+                tended = true;
                 end = Clock::now() + polling_.longest;
+            }
         }
     }
-    // Nobody else may be awake to say that it is done.
-    if (!found && ring0 && ring0 != server_)
-        ring0->serve_all(stop);
+    // What is found may take long, or the next turn to poll be another ring's.
+    if (tended)
+        ring0->finish_tending();
     return found;
 }
 

@@ -66,17 +66,20 @@ bool RingServer::serve_all(const StopAsked& stop) {
 
 bool RingServer::tend(const StopAsked& stop) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock)
+    if (!lock || session_->failed() || stop() == Stop::kNow)
         return false;
-    bool served = false;
-    while (ring_.has_requests() && !session_->failed() && stop() != Stop::kNow) {
-        served = true;
-        if (serve_next(stop) == Served::kFailed)
-            return true;
+    if (ring_.has_requests()) {
+        serve_next(stop);
+        return true;
     }
     if (completed_ < served_ && ring_.is_wanted(completed_ + 1))
         settle();
-    return served;
+    return false;
+}
+
+void RingServer::finish_tending() {
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock)
+        settle();
 }
 
 Result<void> RingServer::serve_until(uint64_t sequence, const StopAsked& stop) {
@@ -239,6 +242,7 @@ void RingServer::end_sleep() {
     const std::lock_guard lock(mutex_);
     ring_.end_sleep();
 }
+    settle();
 
 bool RingServer::has_requests() {
     // Somebody else serves them where the lock is taken.

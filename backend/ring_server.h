@@ -36,9 +36,12 @@ class RingServer {
 
     // Serves what the ring holds. False when the context has failed or it must stop now.
     bool serve_all(const StopAsked& stop);
-    // Serves what the ring holds and leaves a device to it, unless the guest waits; does nothing
-    // where somebody else serves. True when the ring held something.
+    // Serves one request and leaves a device to it, unless the guest waits and nothing else comes;
+    // does nothing where somebody else serves. True when the ring held something. Who tended says
+    // in the end that all is done: nobody else may.
     bool tend(const StopAsked& stop);
+    // Waits for devices and tells the guest, unless somebody else serves, who then does.
+    void finish_tending();
     // Serves until `sequence` is done. Fault::kPeer when the ring does not hold it, kLost when the
     // context fails or must stop.
     Result<void> serve_until(uint64_t sequence, const StopAsked& stop);
@@ -46,7 +49,7 @@ class RingServer {
     void break_off(const std::string& reason);
 
     // True when the guest has been told that it must ring the doorbell, and the ring is still
-    // empty.
+    // empty. Waits for devices before that: what others tended is done when this sleeps.
     bool prepare_sleep();
     void end_sleep();
     bool has_requests();
