@@ -178,13 +178,19 @@ Result<void> Connection::finish(const protocol::Handle& buffer) {
     return {};
 }
 
-void Connection::note_freed(const protocol::Handle& buffer) {
+// In this order: what a stream foretells from now on does not name the buffer, and what it has sent
+// before is waited for.
+void Connection::give_up(const protocol::Handle& buffer) {
     // In a forked child another thread may hold the lock for ever.
     if (health_.is_copy())
         return;
     for (const auto& stream : streams())
         stream->uses().forget(buffer);
-    buffers_freed_.fetch_add(1, std::memory_order_acq_rel);
+    {
+        const std::lock_guard lock(freeing_);
+        buffers_freed_.fetch_add(1, std::memory_order_acq_rel);
+    }
+    static_cast<void>(finish_streams());
 }
 
 void Connection::stop_watching(PlaceObserver& observer) {

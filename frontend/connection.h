@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <vector>
 
 #include "frontend/apir_client.h"
@@ -54,7 +55,7 @@ class Connection : public HostConnection {
     // connection did so far.
     void close_ring(const std::shared_ptr<RingChannel>& ring);
 
-    // Before a buffer is freed: waits for all that streams have queued, which may name it.
+    // Waits for all that streams have queued.
     wire::Result<void> finish_streams();
     // Whether the host still works with a buffer, or on ring 0; and until it does not. What other
     // streams compute in other buffers is not waited for.
@@ -62,7 +63,10 @@ class Connection : public HostConnection {
     wire::Result<void> finish(const protocol::Handle& buffer);
     // How many buffers were freed. What was known of tensors' places before is uncertain since.
     uint64_t buffers_freed() const { return buffers_freed_.load(std::memory_order_acquire); }
-    void note_freed(const protocol::Handle& buffer);
+    // While it is held that number stays, and no buffer is freed that what is sent meanwhile names.
+    std::shared_lock<std::shared_mutex> keep_buffers() { return std::shared_lock(freeing_); }
+    // Before a buffer is freed: counts it, and waits for all that streams have queued.
+    void give_up(const protocol::Handle& buffer);
     // Who is told of tensors that are given places; until it is taken out.
     void watch_places(PlaceObserver& observer) { place_observers_.add(observer); }
     void stop_watching(PlaceObserver& observer);
@@ -87,6 +91,7 @@ class Connection : public HostConnection {
     ggml_private::GraphInternals graph_internals_;
     Traffic traffic_;
     std::atomic<uint32_t> polling_ = 0;  // microseconds
+    std::shared_mutex freeing_;
     std::atomic<uint64_t> buffers_freed_ = 0;
     RingNumbers ring_numbers_;
     std::unique_ptr<ApirClient> apir_;

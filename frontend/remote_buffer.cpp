@@ -21,9 +21,7 @@ constexpr size_t kWorthWaiting = size_t{64} * 1024;
 
 RemoteBuffer::~RemoteBuffer() {
     quietly([this] {
-        static_cast<void>(device_.connection().finish_streams());
-        // First: what streams foretell must not name it any more.
-        device_.connection().note_freed(handle_);
+        device_.connection().give_up(handle_);
         static_cast<void>(commands().free_buffer({handle_}));
         // Others may want the memory before anybody here waits for something.
         static_cast<void>(commands().wake_host());

@@ -145,9 +145,10 @@ Result<uint32_t> RemoteStream::bring_to_host(protocol::Graph& graph, uint64_t ui
 }
 
 Result<void> RemoteStream::bring_forecast() {
-    // In a forked child the forecast's lock may be held for ever.
+    // In a forked child the locks may be held for ever.
     if (!connection_.health().check())
         return {};
+    const auto kept = connection_.keep_buffers();
     const uint64_t freed = connection_.buffers_freed();
     protocol::Graph* const graph = forecast_.take(freed);
     if (graph == nullptr)

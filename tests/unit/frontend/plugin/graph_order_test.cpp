@@ -1,7 +1,10 @@
 // The order in which the host's device computes a graph best, as ggml's scheduler asks for it.
 #include <array>
 #include <future>
+#include <thread>
 
+#include "frontend/remote_buffer.h"
+#include "frontend/remote_device.h"
 #include "tests/unit/frontend/plugin_fixture.h"
 
 namespace virtgpu::frontend {
@@ -175,6 +178,55 @@ TEST_F(GraphOrderTest, AGraphIsBroughtWhileTheOneBeforeIsComputed) {
     EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), second), GGML_STATUS_SUCCESS);
     EXPECT_EQ(graphs_brought(), 2);
     EXPECT_EQ(host_.count(Command::kRunGraph), 2);
+}
+
+Connection& connection_of(ggml_backend_buffer_t buffer) {
+    return static_cast<RemoteBuffer&>(*buffer_behind(buffer)).device().connection();
+}
+
+// Its owner waits for the stream before it is freed: who foretells meanwhile must not name it.
+TEST_F(GraphOrderTest, AGraphInABufferThatIsBeingFreedIsNotForetold) {
+    std::promise<void> allowed;
+    const auto is_allowed = allowed.get_future().share();
+    host_.compute_by([&] { is_allowed.wait(); });
+    ggml_cgraph* const first = make_graph();
+    optimize(first);
+    const auto first_places = allocate();
+    GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
+    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
+    ggml_cgraph* const second = make_graph();
+    optimize(second);
+    place_all(second, second_places.get());
+
+    const Connection& connection = connection_of(first_places.get());
+    const uint64_t freed = connection.buffers_freed();
+    std::jthread freeing([&] { second_places.reset(); });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (connection.buffers_freed() == freed && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::jthread synchronizing([&] { ggml_backend_synchronize(backend_.get()); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(graphs_brought(), 1);
+    allowed.set_value();
+    synchronizing.join();
+    freeing.join();
+    EXPECT_EQ(graphs_brought(), 1);
+    EXPECT_THAT(log_.lines(), testing::IsEmpty());
+}
+
+TEST_F(GraphOrderTest, NoBufferIsFreedWhileAForetoldGraphIsSent) {
+    ggml_cgraph* const graph = make_graph();
+    const auto places = allocate();
+    GgmlBuffer doomed(ggml_backend_alloc_buffer(backend_.get(), 4096));
+    auto kept = connection_of(places.get()).keep_buffers();
+    std::jthread freeing([&] { doomed.reset(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), graph), GGML_STATUS_SUCCESS);
+    EXPECT_EQ(host_.count(Command::kFreeBuffer), 0);
+    kept.unlock();
+    freeing.join();
+    EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), graph), GGML_STATUS_SUCCESS);
+    EXPECT_EQ(host_.count(Command::kFreeBuffer), 1);
 }
 
 using WithoutOrderTest = PluginTest;
