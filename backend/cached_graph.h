@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend/graph_builder.h"
@@ -37,6 +38,9 @@ class CachedGraph {
     size_t nodes() const { return graph_.nodes.size(); }
     // Null when it cannot be run: an edit was wrong, or the device does not support it.
     ggml_cgraph* built() const { return built_; }
+    // Why not, for whoever wants to run it.
+    const std::string& refusal() const { return refusal_; }
+    void set_refusal(std::string reason) { refusal_ = std::move(reason); }
     GraphWeights& weights() { return weights_; }
     // Fault::kRefused when data of the graph names what is not there, or `ends` says so. The
     // buffers must be held.
@@ -67,6 +71,7 @@ class CachedGraph {
     GraphWeights weights_;          // of what is in builder_
     IndexCheck indices_;            // of what is in builder_
     ggml_cgraph* built_ = nullptr;  // in builder_
+    std::string refusal_;
     std::vector<std::weak_ptr<Buffer>> buffers_;
 };
 

@@ -93,6 +93,7 @@ class Commands : public CommandHandler {
     };
     template <typename Request>
     Result<Transfer> transfer(const Request& request, HeldBuffers& buffers);
+    Result<void> until_run(Result<void> taken);
     // The span's bytes, copied out once. Valid until the next.
     Result<std::span<const std::byte>> copy_encoded(const protocol::RegionSpan& span);
 

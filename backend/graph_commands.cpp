@@ -48,15 +48,27 @@ Result<std::span<const std::byte>> Commands::copy_encoded(const protocol::Region
 }
 
 Result<void> Commands::DoDefineGraph(const protocol::DefineGraphRequest& request) {
+// Of a graph that came. A guest may have foretold it and never want it: what is refused is said when
+// it is to be run.
+Result<void> Commands::until_run(Result<void> taken) {
+    if (taken || taken.error().fault() != Fault::kRefused)
+        return taken;
+    session_->log().debug("context {} ring {}: {}", session_->context(), ring_,
+                          taken.error().message());
+    return {};
+}
+
     Stream* const stream = TRY(this->stream());
     const auto encoded = TRY(copy_encoded(request.encoded));
-    return stream->define(request.graph, TRY(wire::decode_whole<protocol::Graph>(encoded)));
+    return until_run(
+        stream->define(request.graph, TRY(wire::decode_whole<protocol::Graph>(encoded))));
 }
 
 Result<void> Commands::DoEditGraph(const protocol::EditGraphRequest& request) {
     Stream* const stream = TRY(this->stream());
     const auto encoded = TRY(copy_encoded(request.encoded));
-    return stream->edit(request.graph, TRY(wire::decode_whole<protocol::GraphEdit>(encoded)));
+    return until_run(
+        stream->edit(request.graph, TRY(wire::decode_whole<protocol::GraphEdit>(encoded))));
 }
 
 Result<void> Commands::DoRunGraph(const protocol::RunGraphRequest& request) {

@@ -71,8 +71,12 @@ void Stream::set_threads(uint32_t threads) {
                      static_cast<int>(std::min(threads, static_cast<uint32_t>(threads_))));
 }
 
-Result<void> Stream::build(CachedGraph& graph) {
-    name_anew(*TRY(graph.build(session_, ggml_backend_get_device(backend_))));
+Result<void> Stream::keep(CachedGraph& graph, const Result<ggml_cgraph*>& built) {
+    if (!built) {
+        graph.set_refusal(built.error().message());
+        return tl::unexpected(built.error());
+    }
+    name_anew(**built);
     return {};
 }
 
@@ -92,14 +96,14 @@ void Stream::bring_up_to_date(CachedGraph& graph, Held& held) {
 
 Result<void> Stream::define(uint32_t number, protocol::Graph graph) {
     ++session_.counters().defined;
-    return build(*TRY(graphs_.add(number, std::move(graph), session_.memory())));
+    CachedGraph& added = *TRY(graphs_.add(number, std::move(graph), session_.memory()));
+    return keep(added, added.build(session_, device()));
 }
 
 Result<void> Stream::edit(uint32_t number, const protocol::GraphEdit& edit) {
     ++session_.counters().edited;
     CachedGraph& graph = *TRY(graphs_.find(number));
-    name_anew(*TRY(graph.edit(edit, session_, ggml_backend_get_device(backend_))));
-    return {};
+    return keep(graph, graph.edit(edit, session_, device()));
 }
 
 Result<void> Stream::drop(uint32_t number) {
@@ -109,7 +113,8 @@ Result<void> Stream::drop(uint32_t number) {
 Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
     CachedGraph& graph = *TRY(graphs_.find(number));
     if (graph.built() == nullptr)
-        return wire::fail(Fault::kRefused, "graph {} cannot be computed", number);
+        return wire::fail(Fault::kRefused, "graph {} cannot be computed: {}", number,
+                          graph.refusal());
     // ggml-rpc asserts that there is something to do.
     if (ggml_graph_n_nodes(graph.built()) == 0)
         return {};

@@ -29,7 +29,7 @@ class Stream {
 
     // A graph that runs in the background may be edited and dropped: once it is started, backends
     // do not look at it again, and ggml's scheduler relies on that when it plans the next one.
-    // Fault::kRefused when the device cannot compute the graph.
+    // Fault::kRefused when the device cannot compute the graph; then run() says so again.
     Result<void> define(uint32_t number, protocol::Graph graph);
     Result<void> edit(uint32_t number, const protocol::GraphEdit& edit);
     Result<void> drop(uint32_t number);
@@ -59,7 +59,7 @@ class Stream {
  private:
     Stream(ggml_backend_t backend, int threads, Session& session);
 
-    Result<void> build(CachedGraph& graph);
+    Result<void> keep(CachedGraph& graph, const Result<ggml_cgraph*>& built);
     void name_anew(ggml_cgraph& graph);
     void bring_up_to_date(CachedGraph& graph, Held& held);
     ggml_status compute(ggml_cgraph* graph, const AbortAsked& abort);

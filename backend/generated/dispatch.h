@@ -43,7 +43,7 @@ class CommandHandler {
     virtual wire::Result<void> DoCopyTensor(const protocol::CopyTensorRequest& request) = 0;
     // Make this ring a stream: a ggml_backend_t of a device.
     virtual wire::Result<protocol::OpenStreamReply> DoOpenStream(const protocol::OpenStreamRequest& request) = 0;
-    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself. One that its device cannot compute, or for which there is no room, is refused when it is run.
     virtual wire::Result<void> DoDefineGraph(const protocol::DefineGraphRequest& request) = 0;
     // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
     virtual wire::Result<void> DoEditGraph(const protocol::EditGraphRequest& request) = 0;

@@ -41,7 +41,7 @@ class CommandStubs {
     wire::Result<uint64_t> copy_tensor(const protocol::CopyTensorRequest& request);
     // Make this ring a stream: a ggml_backend_t of a device.
     wire::Result<protocol::OpenStreamReply> open_stream(const protocol::OpenStreamRequest& request);
-    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+    // Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself. One that its device cannot compute, or for which there is no room, is refused when it is run.
     wire::Result<uint64_t> define_graph(const protocol::DefineGraphRequest& request);
     // Change tensors of a graph. The host's tensors stay where they are, so backends know them again.
     wire::Result<uint64_t> edit_graph(const protocol::EditGraphRequest& request);

@@ -314,7 +314,7 @@ struct RingHeader {
     static constexpr size_t kRequestHead = 1024;  // u64, written by the host. End of the requests read.
     static constexpr size_t kReplyTail = 1088;  // u64, written by the host. End of the replies written.
     static constexpr size_t kCompleted = 1152;  // u64, written by the host. Sequence number of the last request done; the first request is 1.
-    static constexpr size_t kAsleep = 1216;  // u32, written by the host. 1 when the host needs a doorbell to look at the ring.
+    static constexpr size_t kAsleep = 1216;  // u32, written by the host. 1 when the host needs a doorbell to look at the ring, also to say that what it took is done.
 };
 
 // Before each request in a ring. Sequence numbers are counted, not written.
@@ -1092,7 +1092,7 @@ struct OpenStreamReply {
     bool operator==(const OpenStreamReply&) const = default;
 };
 
-// Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself.
+// Give this stream a graph, within the limits that HELLO announced. The host forgets none by itself. One that its device cannot compute, or for which there is no room, is refused when it is run.
 struct DefineGraphRequest {
     static constexpr size_t kEncodedBytes = 24;
 
