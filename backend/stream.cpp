@@ -27,7 +27,30 @@ bool ask_whether_to_abort(void* asked) {
     return (*static_cast<const AbortAsked*>(asked))();
 }
 
+// While a graph is computed, whatever ends that.
+class AbortCallback {
+ public:
+    AbortCallback(ggml_backend_set_abort_callback_t set, ggml_backend_t backend, AbortAsked& abort)
+        : set_(set), backend_(backend) {
+        if (set_ != nullptr)
+            set_(backend_, ask_whether_to_abort, &abort);
+    }
+    ~AbortCallback() {
+        if (set_ != nullptr)
+            set_(backend_, nullptr, nullptr);
+    }
+    AbortCallback(const AbortCallback&) = delete;
+    AbortCallback& operator=(const AbortCallback&) = delete;
+
+ private:
+    ggml_backend_set_abort_callback_t set_;
+    ggml_backend_t backend_;
+};
+
+// What a guest can queue in the background: buffers and regions, and graphs, each of which may take
+// the time that a graph may take when they are waited for together.
 constexpr size_t kMostHeld = 4096;
+constexpr uint32_t kMostGraphs = 64;
 
 }  // namespace
 
@@ -61,6 +84,11 @@ bool Stream::work_in_background(ggml_backend_dev_t device) {
 }
 
 Stream::~Stream() {
+    // ggml's CPU backend gives back the memory that it works in before it takes more. Where there
+    // is no more it would do so again when it is freed, which costs the process; this, some memory
+    // of a context that ends.
+    if (broken_)
+        return;
     ggml_backend_synchronize(backend_);
     ggml_backend_free(backend_);
 }
@@ -111,6 +139,8 @@ Result<void> Stream::drop(uint32_t number) {
 }
 
 Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
+    if (broken_)
+        return wire::fail(Fault::kLost, "{} failed before", ggml_backend_name(backend_));
     CachedGraph& graph = *TRY(graphs_.find(number));
     if (graph.built() == nullptr)
         return wire::fail(Fault::kRefused, "graph {} cannot be computed: {}", number,
@@ -120,13 +150,14 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
         return {};
     // Until the backend is done, or until finish() where it goes on in the background.
     Held held = TRY(graph.hold_buffers());
+    bring_up_to_date(graph, held);
+    start(held);
+    // From here on it is this graph's time; before it is that of graphs that are waited for.
     const Watchdog::Timed timed(session_.watchdog(), session_.context());
-    const AbortAsked ends = [&] { return abort() || timed.expired(); };
+    AbortAsked ends = [&] { return abort() || timed.expired(); };
     // What a device does in the background may still write the indices.
     if (!asynchronous_)
         TRY(graph.check_indices(ends));
-    bring_up_to_date(graph, held);
-    start(held);
     const ggml_status status = compute(graph.built(), ends);
     unfinished_graphs_ += asynchronous_ ? 1 : 0;
     if (status == GGML_STATUS_ABORTED && timed.expired())
@@ -143,12 +174,11 @@ Result<void> Stream::run(uint32_t number, const AbortAsked& abort) {
     return {};
 }
 
-ggml_status Stream::compute(ggml_cgraph* graph, const AbortAsked& abort) {
-    if (set_abort_ == nullptr)
-        return ggml_backend_graph_compute_async(backend_, graph);
-    set_abort_(backend_, ask_whether_to_abort, const_cast<AbortAsked*>(&abort));
+ggml_status Stream::compute(ggml_cgraph* graph, AbortAsked& abort) {
+    const AbortCallback callback(set_abort_, backend_, abort);
+    broken_ = true;
     const ggml_status status = ggml_backend_graph_compute_async(backend_, graph);
-    set_abort_(backend_, nullptr, nullptr);
+    broken_ = false;
     return status;
 }
 
@@ -168,8 +198,7 @@ void Stream::get_tensor(const ggml_tensor* tensor, uint64_t offset, const wire::
 void Stream::start(const Held& held) {
     if (!asynchronous_)
         return;
-    // A guest can queue without end.
-    if (held_.size() + held.size() > kMostHeld)
+    if (held_.size() + held.size() > kMostHeld || unfinished_graphs_ >= kMostGraphs)
         finish();
     held_.insert(held_.end(), held.begin(), held.end());
     unfinished_ = true;

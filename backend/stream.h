@@ -62,7 +62,7 @@ class Stream {
     Result<void> keep(CachedGraph& graph, const Result<ggml_cgraph*>& built);
     void name_anew(ggml_cgraph& graph);
     void bring_up_to_date(CachedGraph& graph, Held& held);
-    ggml_status compute(ggml_cgraph* graph, const AbortAsked& abort);
+    ggml_status compute(ggml_cgraph* graph, AbortAsked& abort);
     void start(const Held& held);
 
     ggml_backend_t backend_;
@@ -75,6 +75,7 @@ class Stream {
     bool asynchronous_;
     bool knows_uids_;
     bool unfinished_ = false;
+    bool broken_ = false;  // an exception came out of it
     uint32_t unfinished_graphs_ = 0;
     // What the background uses.
     Held held_;

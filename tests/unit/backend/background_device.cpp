@@ -1,6 +1,8 @@
 #include "tests/unit/backend/background_device.h"
 
 #include <cstring>
+#include <new>
+#include <string_view>
 
 namespace virtgpu::backend {
 
@@ -25,6 +27,15 @@ struct BackgroundDevice::Calls {
     static size_t count(ggml_backend_reg_t /*registry*/) { return 1; }
     static ggml_backend_dev_t get(ggml_backend_reg_t registry, size_t /*index*/) {
         return &static_cast<BackgroundDevice*>(registry->context)->device_;
+    }
+    static void* function(ggml_backend_reg_t /*registry*/, const char* name) {
+        return name == std::string_view("ggml_backend_set_abort_callback")
+                   ? reinterpret_cast<void*>(&set_abort_callback)
+                   : nullptr;
+    }
+    static void set_abort_callback(ggml_backend_t backend, ggml_abort_callback callback,
+                                   void* /*data*/) {
+        of(backend->device).has_abort_callback_ = callback != nullptr;
     }
 
     // The device.
@@ -77,9 +88,15 @@ struct BackgroundDevice::Calls {
         backend->iface.graph_compute = compute;
         backend->device = device;
         backend->context = computes;
+        const std::lock_guard lock(of(device).mutex_);
+        of(device).open_.insert(backend);
         return backend;
     }
     static void close(ggml_backend_t backend) {
+        {
+            const std::lock_guard lock(of(backend->device).mutex_);
+            of(backend->device).open_.erase(backend);
+        }
         ggml_backend_free(processor_of(backend));
         delete backend;
     }
@@ -98,6 +115,8 @@ struct BackgroundDevice::Calls {
         std::memcpy(to, bytes_of(backend, tensor, offset), size);
     }
     static ggml_status compute(ggml_backend_t backend, ggml_cgraph* graph) {
+        if (of(backend->device).short_of_memory_)
+            throw std::bad_alloc();
         return ggml_backend_graph_compute(processor_of(backend), graph);
     }
     static void synchronize(ggml_backend_t backend) {
@@ -138,9 +157,24 @@ BackgroundDevice::BackgroundDevice() {
     registry_.iface = {.get_name = Calls::registry_name,
                        .get_device_count = Calls::count,
                        .get_device = Calls::get,
-                       .get_proc_address = nullptr};
+                       .get_proc_address = Calls::function};
     registry_.context = this;
     ggml_backend_register(&registry_);
+}
+
+size_t BackgroundDevice::open_streams() {
+    const std::lock_guard lock(mutex_);
+    return open_.size();
+}
+
+void BackgroundDevice::free_streams() {
+    std::set<ggml_backend_t> open;
+    {
+        const std::lock_guard lock(mutex_);
+        open = open_;
+    }
+    for (ggml_backend_t const backend : open)
+        ggml_backend_free(backend);
 }
 
 void BackgroundDevice::hold_busy(bool busy) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 
 #include "ggml_private/ggml_plugin_abi.h"
 
@@ -22,6 +23,12 @@ class BackgroundDevice {
 
     // From any thread.
     void hold_busy(bool busy);
+    // From now on what it is to compute ends with std::bad_alloc.
+    void be_short_of_memory(bool is_short) { short_of_memory_ = is_short; }
+    // Streams that were not freed; and frees them.
+    size_t open_streams();
+    void free_streams();
+    bool has_abort_callback() const { return has_abort_callback_; }
     // Transfers of buffers that are not its own, of which real backends assert that there are none.
     size_t misused() const { return misused_; }
 
@@ -40,6 +47,9 @@ class BackgroundDevice {
     std::mutex mutex_;
     std::condition_variable changed_;
     bool busy_ = false;
+    std::set<ggml_backend_t> open_;
+    std::atomic<bool> short_of_memory_{false};
+    std::atomic<bool> has_abort_callback_{false};
     std::atomic<size_t> misused_{0};
 };
 
