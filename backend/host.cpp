@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "backend/printable.h"
-#include "backend/sys/processors.h"
 #include "ggml_private/plugin_abi_version.h"
+#include "wire/processors.h"
 
 namespace virtgpu::backend {
 
@@ -34,7 +34,7 @@ void log_from_ggml(ggml_log_level level, const char* text, void* log) {
 }
 
 int threads_or_all(int threads) {
-    return threads > 0 ? threads : static_cast<int>(usable_processors());
+    return threads > 0 ? threads : static_cast<int>(wire::usable_processors());
 }
 
 // A CPU looks whether to stop at every node; a node may take long.
@@ -65,7 +65,7 @@ std::optional<Looking> looking_beside(const std::vector<protocol::DeviceInfo>& d
             return device.type == protocol::DeviceType::kCpu;
         });
     const unsigned busy = computes_here ? static_cast<unsigned>(threads) : 1;
-    if (usable_processors() <= busy)
+    if (wire::usable_processors() <= busy)
         return std::nullopt;
     return computes_here ? kBesideProcessors : kBesideGpus;
 }

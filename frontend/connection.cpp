@@ -7,6 +7,7 @@
 
 #include "frontend/remote_device.h"
 #include "frontend/vocabulary.h"
+#include "wire/processors.h"
 
 namespace virtgpu::frontend {
 
@@ -107,12 +108,14 @@ Result<void> Connection::say_hello() {
     align_trace(asked);
     for (const protocol::DeviceInfo& device : host_.devices)
         TRY(check_device(device));
-    polling_ = std::min(host_.polling, kLongestPolling);
+    // Who polls on the only processor keeps all else of the guest from it, for up to 100 ms at a time
+    // beside a GPU.
+    polling_ = wire::usable_processors() == 1 ? 0 : std::min(host_.polling, kLongestPolling);
     log_.info(
         "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices, "
         "polling for {} us",
         transport_->name(), VIRTGPU_VERSION, ggml_version(), host_.host, host_.ggml,
-        host_.level2_version, host_.devices.size(), host_.polling);
+        host_.level2_version, host_.devices.size(), polling_.load());
     return {};
 }
 
@@ -184,13 +187,13 @@ void Connection::give_up(const protocol::Handle& buffer) {
     // In a forked child another thread may hold the lock for ever.
     if (health_.is_copy())
         return;
-    for (const auto& stream : streams())
-        stream->uses().forget(buffer);
     {
         const std::lock_guard lock(freeing_);
         buffers_freed_.fetch_add(1, std::memory_order_acq_rel);
     }
     static_cast<void>(finish_streams());
+    for (const auto& stream : streams())
+        stream->uses().forget(buffer);
 }
 
 void Connection::stop_watching(PlaceObserver& observer) {

@@ -1,9 +1,9 @@
-// How many processors this process may use.
+// How many processors this process may use, on either side.
 #pragma once
 
 #include <string>
 
-namespace virtgpu::backend {
+namespace virtgpu::wire {
 
 // Those that it may run on, or fewer where a control group limits its time: a quota of 2.5
 // processors counts as 3. At least 1.
@@ -13,4 +13,4 @@ unsigned usable_processors();
 // `root` is where the control groups are mounted (version 2).
 unsigned processor_quota(const std::string& root, std::string group);
 
-}  // namespace virtgpu::backend
+}  // namespace virtgpu::wire

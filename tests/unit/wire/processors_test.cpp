@@ -1,4 +1,4 @@
-#include "backend/sys/processors.h"
+#include "wire/processors.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace virtgpu::backend {
+namespace virtgpu::wire {
 namespace {
 
 class ProcessorQuotaTest : public testing::Test {
@@ -54,4 +54,4 @@ TEST(UsableProcessors, AreSome) {
 }
 
 }  // namespace
-}  // namespace virtgpu::backend
+}  // namespace virtgpu::wire

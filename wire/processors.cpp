@@ -1,12 +1,28 @@
-#include "backend/sys/processors.h"
+#include "wire/processors.h"
 
 #include <algorithm>
 #include <fstream>
 #include <thread>
 
-namespace virtgpu::backend {
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace virtgpu::wire {
 
 namespace {
+
+// Those that this thread may run on: hardware_concurrency() counts all of the machine in some C
+// libraries.
+unsigned allowed_processors() {
+#if defined(__linux__)
+    cpu_set_t allowed;
+    // Fails on machines of more than 1,024.
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        return static_cast<unsigned>(CPU_COUNT(&allowed));
+#endif
+    return std::thread::hardware_concurrency();
+}
 
 // "max 100000", or two numbers of microseconds: what may be used of each period.
 unsigned quota_in(const std::string& path) {
@@ -43,11 +59,9 @@ unsigned processor_quota(const std::string& root, std::string group) {
 }
 
 unsigned usable_processors() {
-    // hardware_concurrency() counts all of the machine in some C libraries, and those that we may
-    // run on in others.
-    const unsigned present = std::max(1U, std::thread::hardware_concurrency());
+    const unsigned present = std::max(1U, allowed_processors());
     const unsigned quota = processor_quota("/sys/fs/cgroup", own_group());
     return quota == 0 ? present : std::min(present, quota);
 }
 
-}  // namespace virtgpu::backend
+}  // namespace virtgpu::wire
