@@ -81,8 +81,20 @@ void Context::close() {
 
 ContextSummary Context::summary() const {
     const Counters& counters = session_->counters();
-    return {counters.graphs,   counters.nodes,     counters.defined,  counters.edited,
-            counters.requests, counters.doorbells, counters.bytes_in, counters.bytes_out};
+    return {
+        .graphs = counters.graphs,
+        .nodes = counters.nodes,
+        .defined = counters.defined,
+        .edited = counters.edited,
+        .requests = counters.requests,
+        .request_bytes = counters.request_bytes,
+        .graph_bytes = counters.graph_bytes,
+        .doorbells = counters.doorbells,
+        .wakeups = counters.wakeups,
+        .stalls = counters.stalls,
+        .bytes_in = counters.bytes_in,
+        .bytes_out = counters.bytes_out,
+    };
 }
 
 }  // namespace virtgpu::backend

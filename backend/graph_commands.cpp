@@ -44,10 +44,10 @@ Result<std::span<const std::byte>> Commands::copy_encoded(const protocol::Region
         std::vector<std::byte>().swap(encoded_);
     encoded_.resize(span.size);
     TRY(region->copy_out(span.offset, encoded_));
+    session_->counters().graph_bytes += span.size;
     return std::span<const std::byte>(encoded_);
 }
 
-Result<void> Commands::DoDefineGraph(const protocol::DefineGraphRequest& request) {
 // Of a graph that came. A guest may have foretold it and never want it: what is refused is said when
 // it is to be run.
 Result<void> Commands::until_run(Result<void> taken) {
@@ -58,6 +58,7 @@ Result<void> Commands::until_run(Result<void> taken) {
     return {};
 }
 
+Result<void> Commands::DoDefineGraph(const protocol::DefineGraphRequest& request) {
     Stream* const stream = TRY(this->stream());
     const auto encoded = TRY(copy_encoded(request.encoded));
     return until_run(

@@ -122,6 +122,8 @@ RingServer::Served RingServer::serve_next(const StopAsked& stop) {
 
 bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) {
     ++session_->counters().requests;
+    session_->counters().request_bytes +=
+        protocol::RequestHeader::kSize + request.payload.size();
     const wire::TraceSpan span(session_->trace(), command_name(request.command),
                                session_->context(), number_, request.sequence);
     payload_.clear();
@@ -143,7 +145,7 @@ bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) 
     if (!commands_.unfinished())
         complete(request.sequence);
     else if (!is_quiet(request, outcome) && ring_.is_slept_for(request.sequence))
-        signals_->signal_completion();
+        wake_guest();
     return true;
 }
 
@@ -230,11 +232,17 @@ void RingServer::complete(uint64_t sequence) {
     completed_ = sequence;
     progress_->advance(sequence);
     if (ring_.complete(sequence))
-        signals_->signal_completion();
+        wake_guest();
+}
+
+void RingServer::wake_guest() {
+    ++session_->counters().wakeups;
+    signals_->signal_completion();
 }
 
 bool RingServer::prepare_sleep() {
     const std::lock_guard lock(mutex_);
+    settle();
     return ring_.prepare_sleep();
 }
 
@@ -242,7 +250,6 @@ void RingServer::end_sleep() {
     const std::lock_guard lock(mutex_);
     ring_.end_sleep();
 }
-    settle();
 
 bool RingServer::has_requests() {
     // Somebody else serves them where the lock is taken.

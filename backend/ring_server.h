@@ -68,6 +68,7 @@ class RingServer {
     void settle();
     void fail(uint64_t sequence, const std::string& reason);
     void complete(uint64_t sequence);
+    void wake_guest();
 
     const uint32_t number_;
     const Polling polling_;

@@ -45,14 +45,18 @@ struct Limits {
     std::chrono::milliseconds graph_time{0};  // that one graph may take; 0: any
 };
 
-// Since the context was opened. Bytes are those of tensors' data.
+// Since the context was opened. Bytes in and out are those of tensors' data.
 struct Counters {
     std::atomic<uint64_t> graphs{0};
     std::atomic<uint64_t> nodes{0};
     std::atomic<uint64_t> defined{0};  // graphs that the guest sent whole
     std::atomic<uint64_t> edited{0};   // and those of which it sent what had changed
     std::atomic<uint64_t> requests{0};
+    std::atomic<uint64_t> request_bytes{0};  // with their headers
+    std::atomic<uint64_t> graph_bytes{0};    // encoded, beside the requests
     std::atomic<uint64_t> doorbells{0};
+    std::atomic<uint64_t> wakeups{0};  // of a guest that slept
+    std::atomic<uint64_t> stalls{0};   // of a ring, until a device was done
     std::atomic<uint64_t> bytes_in{0};
     std::atomic<uint64_t> bytes_out{0};
 };

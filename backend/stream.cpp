@@ -207,6 +207,7 @@ void Stream::start(const Held& held) {
 void Stream::finish() {
     if (!unfinished_)
         return;
+    ++session_.counters().stalls;
     // Also where only transfers are waited for.
     const Watchdog::Timed timed(session_.watchdog(), session_.context(),
                                 std::max(1U, std::exchange(unfinished_graphs_, 0)));

@@ -74,10 +74,11 @@ void ControlLoop::end(uint32_t number, OpenContext context, Ending ending) {
 void ControlLoop::log_summary(std::string_view occasion, uint32_t context,
                               const backend::ContextSummary& summary) const {
     log_.info(
-        "{}: context={} graphs={} nodes={} defined={} edited={} requests={} doorbells={} "
-        "bytes_in={} bytes_out={}",
+        "{}: context={} graphs={} nodes={} defined={} edited={} requests={} request_bytes={} "
+        "graph_bytes={} doorbells={} wakeups={} stalls={} bytes_in={} bytes_out={}",
         occasion, context, summary.graphs, summary.nodes, summary.defined, summary.edited,
-        summary.requests, summary.doorbells, summary.bytes_in, summary.bytes_out);
+        summary.requests, summary.request_bytes, summary.graph_bytes, summary.doorbells,
+        summary.wakeups, summary.stalls, summary.bytes_in, summary.bytes_out);
 }
 
 void ControlLoop::handle(const wire::WorkerLogCountersRequest&, ControlMessage&) {

@@ -43,6 +43,19 @@ TEST_F(ComputeTest, CountsWhatItComputes) {
     EXPECT_EQ(summary.defined, 1U);
     EXPECT_EQ(summary.edited, 0U);
     EXPECT_EQ(summary.requests, 8U);
+    EXPECT_GT(summary.graph_bytes, 5 * protocol::GraphTensor::kEncodedBytes);
+    EXPECT_EQ(summary.stalls, 0U) << "a processor computes at once";
+}
+
+// The guest's number of the budget, counted by the host.
+TEST_F(ComputeTest, AnUnchangedGraphTakes24Bytes) {
+    ASSERT_TRUE(define(1, {}));
+    const ContextSummary before = context_->summary();
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(stream.run_graph({1}));
+    const ContextSummary after = context_->summary();
+    EXPECT_EQ(after.request_bytes - before.request_bytes, 3U * 24);
+    EXPECT_EQ(after.graph_bytes, before.graph_bytes);
 }
 
 TEST_F(ComputeTest, AnEmptyGraphSucceeds) {
@@ -181,6 +194,8 @@ TEST_F(ComputeTest, EditsThatMakeAGraphThatCannotBeComputed) {
     ASSERT_TRUE(stream.edit_graph({1, *put(protocol::GraphEdit{{{0, empty}}})}));
     EXPECT_FALSE(stream.run_graph({1}));
     EXPECT_EQ(stream.last_status, protocol::Status::kRefused);
+    ASSERT_TRUE(stream.edit_graph({1, *put(protocol::GraphEdit{{{0, graph.tensors[0]}}})}));
+    EXPECT_TRUE(stream.run_graph({1}));
 }
 
 TEST_F(ComputeTest, EditsOfNoTensor) {
@@ -194,8 +209,6 @@ TEST_F(ComputeTest, EditsOfNoTensor) {
 
 TEST_F(ComputeTest, ABufferFreedBeforeTheDefinition) {
     NativeGraph native(attention_like);
-    ASSERT_TRUE(stream.edit_graph({1, *put(protocol::GraphEdit{{{0, graph.tensors[0]}}})}));
-    EXPECT_TRUE(stream.run_graph({1}));
     const protocol::Handle buffer = alloc(native.size());
     ASSERT_TRUE(control.free_buffer({buffer}));
     EXPECT_FALSE(define(1, native.describe(buffer)));
