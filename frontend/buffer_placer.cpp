@@ -18,7 +18,7 @@ RemoteBuffer* BufferPlacer::buffer_of(const ggml_tensor& tensor) const {
                                                                   : nullptr;
 }
 
-wire::Result<RemoteBuffer*> BufferPlacer::buffer_in_use(const ggml_tensor& tensor) const {
+wire::Result<RemoteBuffer*> BufferPlacer::use_buffer_of(const ggml_tensor& tensor) const {
     ggml_backend_buffer_t const buffer = ggml_buffer_of(tensor);
     if (buffer == nullptr || buffer_behind(buffer) == nullptr)
         return wire::fail(Fault::kRefused, "tensor '{}' is not in a buffer of this device",
@@ -36,7 +36,7 @@ wire::Result<TensorPlace> BufferPlacer::place(const ggml_tensor& tensor) {
     // ggml puts tensors without bytes into buffers without a backend.
     if ((buffer == nullptr || buffer_behind(buffer) == nullptr) && ggml_nbytes(&tensor) == 0)
         return TensorPlace{};
-    return TRY(buffer_in_use(tensor))->place(tensor);
+    return TRY(use_buffer_of(tensor))->place(tensor);
 }
 
 }  // namespace virtgpu::frontend

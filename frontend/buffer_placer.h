@@ -18,7 +18,7 @@ class BufferPlacer : public TensorPlacer {
     RemoteBuffer* buffer_of(const ggml_tensor& tensor) const;
     // The same for a request: the host has been told what the buffer is for. Fault::kRefused
     // instead of null.
-    wire::Result<RemoteBuffer*> buffer_in_use(const ggml_tensor& tensor) const;
+    wire::Result<RemoteBuffer*> use_buffer_of(const ggml_tensor& tensor) const;
 
  private:
     const Connection& connection_;

@@ -31,7 +31,7 @@ Result<const protocol::OptimizeGraphReply*> GraphOrders::order_of(const protocol
     writer_.clear();
     TRY(wire::encode(writer_, graph));
     const auto bytes = writer_.bytes();
-    const std::string key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string_view key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (const auto known = orders_.find(key); known != orders_.end())
         return &known->second;
     auto order = ask(bytes);
@@ -45,7 +45,7 @@ Result<const protocol::OptimizeGraphReply*> GraphOrders::order_of(const protocol
         key_bytes_ = 0;
     }
     key_bytes_ += key.size();
-    return &orders_.emplace(key, std::move(*order)).first->second;
+    return &orders_.emplace(std::string(key), std::move(*order)).first->second;
 }
 
 Result<void> GraphOrders::apply(const GraphEncoder& encoder, ggml_cgraph& graph,

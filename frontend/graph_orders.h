@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "frontend/graph_encoder.h"
@@ -33,8 +34,16 @@ class GraphOrders {
     wire::Result<const protocol::OptimizeGraphReply*> order_of(const protocol::Graph& graph,
                                                                const Ask& ask);
 
+    // Of an encoded graph, which is looked for without a copy of it.
+    struct Hash {
+        using is_transparent = void;
+        size_t operator()(std::string_view bytes) const {
+            return std::hash<std::string_view>()(bytes);
+        }
+    };
+
     wire::Writer writer_;
-    std::unordered_map<std::string, protocol::OptimizeGraphReply> orders_;
+    std::unordered_map<std::string, protocol::OptimizeGraphReply, Hash, std::equal_to<>> orders_;
     const size_t most_bytes_;
     size_t key_bytes_ = 0;
 };

@@ -34,6 +34,12 @@ bool alike(const protocol::Graph& a, const protocol::Graph& b) {
             a.tensors[a.nodes.back()].tensor.name == b.tensors[b.nodes.back()].tensor.name);
 }
 
+template <typename Entries>
+auto& entry_of(Entries& entries, uint32_t number) {
+    return *std::find_if(entries.begin(), entries.end(),
+                         [&](const auto& entry) { return entry.number == number; });
+}
+
 std::vector<protocol::Handle> buffers_of(const protocol::Graph& graph) {
     std::vector<protocol::Handle> buffers;
     for (const protocol::GraphTensor& tensor : graph.tensors) {
@@ -85,24 +91,15 @@ std::optional<GraphTable::Plan> GraphTable::add(protocol::Graph& graph, uint64_t
 }
 
 void GraphTable::set_uid(uint32_t number, uint64_t uid) {
-    entry(number).uid = uid;
+    entry_of(entries_, number).uid = uid;
 }
 
 const protocol::Graph& GraphTable::graph(uint32_t number) const {
-    return entry(number).graph;
+    return entry_of(entries_, number).graph;
 }
 
 const std::vector<protocol::Handle>& GraphTable::buffers(uint32_t number) const {
-    return entry(number).buffers;
-}
-
-const GraphTable::Entry& GraphTable::entry(uint32_t number) const {
-    return *std::find_if(entries_.begin(), entries_.end(),
-                         [&](const Entry& entry) { return entry.number == number; });
-}
-
-GraphTable::Entry& GraphTable::entry(uint32_t number) {
-    return const_cast<Entry&>(std::as_const(*this).entry(number));
+    return entry_of(entries_, number).buffers;
 }
 
 // The graph that becomes this one with the fewest changes, and these.

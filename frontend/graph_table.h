@@ -54,9 +54,6 @@ class GraphTable {
         std::vector<protocol::Handle> buffers;
     };
 
-    const Entry& entry(uint32_t number) const;
-    Entry& entry(uint32_t number);
-
     Entry* most_alike(const protocol::Graph& graph, protocol::GraphEdit& edit);
     std::vector<uint32_t> make_room(size_t tensors);
 

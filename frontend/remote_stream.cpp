@@ -227,7 +227,7 @@ Result<void> RemoteStream::set_tensor(const ggml_tensor& tensor, size_t offset,
     if (from.empty())
         return {};
     TRY(connection_.health().check());
-    RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
+    RemoteBuffer& buffer = *TRY(placer_.use_buffer_of(tensor));
     if (buffer.memory() && idle()) {
         // The bytes may be among those that were asked for.
         TRY(finish());
@@ -250,7 +250,7 @@ Result<void> RemoteStream::get_tensor(const ggml_tensor& tensor, size_t offset,
     if (to.empty())
         return {};
     TRY(connection_.health().check());
-    const RemoteBuffer& buffer = *TRY(placer_.buffer_in_use(tensor));
+    const RemoteBuffer& buffer = *TRY(placer_.use_buffer_of(tensor));
     const Deliveries::Part part{TRY(buffer.data_of(tensor)), offset};
     // Where ring 0 still writes it, waiting for this stream alone would be too early to fetch it.
     if (!buffer.memory() || !ring_->covers_ring_before()) {
@@ -267,8 +267,8 @@ Result<bool> RemoteStream::copy_tensor(Stream& to_stream, const ggml_tensor& fro
     TRY(connection_.health().check());
     // Of one connection, so of one kind.
     auto& reader = static_cast<RemoteStream&>(to_stream);
-    const RemoteBuffer& source = *TRY(placer_.buffer_in_use(from));
-    const auto request = TRY(TRY(placer_.buffer_in_use(to))->copy_request(source, from, to));
+    const RemoteBuffer& source = *TRY(placer_.use_buffer_of(from));
+    const auto request = TRY(TRY(placer_.use_buffer_of(to))->copy_request(source, from, to));
     if (!request)
         return false;
     TRY(deliveries_.send_postponed());

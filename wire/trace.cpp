@@ -33,7 +33,7 @@ Result<std::unique_ptr<Trace>> Trace::create(const std::string& folder, std::str
 
 void Trace::add(std::string_view event, uint32_t context, uint32_t track, uint64_t sequence,
                 Clock::time_point begin, Clock::time_point end) {
-    const auto start = begin.time_since_epoch() + shift_;
+    const auto start = begin.time_since_epoch() + shift_.load();
     const std::string line = wire::format(
         "{{\"name\":\"{}\",\"ph\":\"X\",\"ts\":{:.3f},\"dur\":{:.3f},\"pid\":{},\"tid\":{},"
         "\"args\":{{\"context\":{},\"sequence\":{}}}}},\n",

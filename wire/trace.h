@@ -1,6 +1,7 @@
 // A record of what happened when, in the JSON that Perfetto and chrome://tracing show.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -44,7 +45,7 @@ class Trace {
 
     std::mutex mutex_;
     std::unique_ptr<std::FILE, Closer> file_;
-    std::chrono::nanoseconds shift_{0};
+    std::atomic<std::chrono::nanoseconds> shift_{std::chrono::nanoseconds(0)};
     Clock::time_point flushed_{};
 };
 
