@@ -206,7 +206,6 @@ TEST_F(GraphOrderTest, AGraphInABufferThatIsBeingFreedIsNotForetold) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::jthread synchronizing([&] { ggml_backend_synchronize(backend_.get()); });
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    EXPECT_EQ(graphs_brought(), 1);
     allowed.set_value();
     synchronizing.join();
     freeing.join();
