@@ -23,8 +23,8 @@ struct ContextSummary {
     uint64_t request_bytes = 0;  // with their headers
     uint64_t graph_bytes = 0;    // encoded, beside the requests
     uint64_t doorbells = 0;
-    uint64_t wakeups = 0;  // of a guest that slept
-    uint64_t stalls = 0;   // of a ring, until a device was done
+    uint64_t wakeups = 0;   // of a guest that slept
+    uint64_t stalls = 0;    // of a ring, until a device was done
     uint64_t bytes_in = 0;  // of tensors' data
     uint64_t bytes_out = 0;
 };

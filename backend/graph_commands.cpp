@@ -48,8 +48,8 @@ Result<std::span<const std::byte>> Commands::copy_encoded(const protocol::Region
     return std::span<const std::byte>(encoded_);
 }
 
-// Of a graph that came. A guest may have foretold it and never want it: what is refused is said when
-// it is to be run.
+// Of a graph that came. A guest may have foretold it and never want it: what is refused is said
+// when it is to be run.
 Result<void> Commands::until_run(Result<void> taken) {
     if (taken || taken.error().fault() != Fault::kRefused)
         return taken;

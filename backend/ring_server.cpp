@@ -122,8 +122,7 @@ RingServer::Served RingServer::serve_next(const StopAsked& stop) {
 
 bool RingServer::carry_out(const wire::Request& request, const StopAsked& stop) {
     ++session_->counters().requests;
-    session_->counters().request_bytes +=
-        protocol::RequestHeader::kSize + request.payload.size();
+    session_->counters().request_bytes += protocol::RequestHeader::kSize + request.payload.size();
     const wire::TraceSpan span(session_->trace(), command_name(request.command),
                                session_->context(), number_, request.sequence);
     payload_.clear();

@@ -108,8 +108,8 @@ Result<void> Connection::say_hello() {
     align_trace(asked);
     for (const protocol::DeviceInfo& device : host_.devices)
         TRY(check_device(device));
-    // Who polls on the only processor keeps all else of the guest from it, for up to 100 ms at a time
-    // beside a GPU.
+    // Who polls on the only processor keeps all else of the guest from it, for up to 100 ms at a
+    // time beside a GPU.
     polling_ = wire::usable_processors() == 1 ? 0 : std::min(host_.polling, kLongestPolling);
     log_.info(
         "{}: connected; here: frontend {}, ggml {}; host: {}, ggml {}, protocol {}, {} devices, "

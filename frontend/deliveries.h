@@ -29,9 +29,9 @@ class Deliveries {
     // The same to memory that the host sees.
     wire::Result<void> request_there(const Part& part, const protocol::RegionSpan& there,
                                      std::span<std::byte> to);
-    // For bytes of a buffer's region, shared with the host, which nothing changes but what is queued
-    // on this ring or comes before that: they need not be sent if they are fetched before anything
-    // else is queued. The region may go with the buffer; its memory stays.
+    // For bytes of a buffer's region, shared with the host, which nothing changes but what is
+    // queued on this ring or comes before that: they need not be sent if they are fetched before
+    // anything else is queued. The region may go with the buffer; its memory stays.
     void postpone(const Part& part, std::span<std::byte> to,
                   const std::shared_ptr<SharedRegion>& region, wire::BulkData bytes);
     // Before something is queued that may change the bytes.

@@ -89,8 +89,7 @@ RingWait::Looking RingWait::plan(Clock::time_point start) const {
     const std::chrono::microseconds longest(services_.polling_microseconds.load());
     Clock::duration before{};
     if (longest.count() != 0 && last_wait_ > longest)
-        before =
-            last_wait_ - std::min<Clock::duration>(last_wait_ / 10, longest / 4) - longest / 2;
+        before = last_wait_ - std::min<Clock::duration>(last_wait_ / 10, longest / 4) - longest / 2;
     before = std::min<Clock::duration>(before, kSlice);
     return {start + before, start + before + longest};
 }

@@ -153,13 +153,13 @@ class PollingTest : public testing::Test {
         ASSERT_TRUE(catalogue) << catalogue.error().message();
         catalogue_ = std::move(*catalogue);
         regions_->regions[kDataRegion] = make_region(kDataBytes);
-        session_ = std::make_shared<Session>(
-            5, *catalogue_, regions_, Limits{}, microseconds(0),
-            std::make_shared<MemoryAccount>(uint64_t{1} << 30), std::make_shared<GraphUids>(0),
-            /*trace=*/nullptr, log_);
+        session_ = std::make_shared<Session>(5, *catalogue_, regions_, Limits{}, microseconds(0),
+                                             std::make_shared<MemoryAccount>(uint64_t{1} << 30),
+                                             std::make_shared<GraphUids>(0),
+                                             /*trace=*/nullptr, log_);
         session_->set_watchdog(&watchdog_);
-        context_ = std::make_unique<Context>(session_, 1, polling_,
-                                             [](uint32_t, const std::string&) {});
+        context_ =
+            std::make_unique<Context>(session_, 1, polling_, [](uint32_t, const std::string&) {});
     }
     ~PollingTest() override { BackgroundDevice::registered().hold_busy(false); }
 
@@ -223,8 +223,8 @@ class TendedRingTest : public PollingTest {
     uint64_t have_work_tended() {
         BackgroundDevice::registered().hold_busy(true);
         wire::Writer writer;
-        EXPECT_TRUE(encode(writer, protocol::SetTensorRequest{
-                                       bytes_of(buffer_, 0, 64), 0, {kDataRegion, 0, 64}}));
+        EXPECT_TRUE(encode(
+            writer, protocol::SetTensorRequest{bytes_of(buffer_, 0, 64), 0, {kDataRegion, 0, 64}}));
         const uint64_t sequence =
             **control_.ring.send(protocol::Command::kSetTensor, 0, writer.bytes());
         wire::RingMemory memory = control_.host_memory();
