@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +23,15 @@ extern char** environ;
 namespace virtgpu::fuzz {
 namespace {
 
+// libFuzzer's clock interrupts whatever waits, every few seconds.
+template <typename Call>
+auto uninterrupted(const Call& call) {
+    auto outcome = call();
+    while (outcome < 0 && errno == EINTR)
+        outcome = call();
+    return outcome;
+}
+
 // A process that computes what it is sent, and answers with a byte.
 class Runner {
  public:
@@ -31,10 +41,10 @@ class Runner {
     bool compute(std::span<const std::byte> input) {
         if (process_ == 0)
             start();
-        if (::send(socket_, input.data(), input.size(), MSG_NOSIGNAL) < 0)
+        if (uninterrupted(
+                [&] { return ::send(socket_, input.data(), input.size(), MSG_NOSIGNAL); }) < 0)
             return died();
-        char answer = 0;
-        return ::recv(socket_, &answer, 1, 0) == 1 || died();
+        return hears() || died();
     }
 
  private:
@@ -57,22 +67,26 @@ class Runner {
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(ends[1]);
         socket_ = ends[0];
-        char ready = 0;
-        require(::recv(socket_, &ready, 1, 0) == 1, "the runner is ready");
+        require(hears(), "the runner is ready");
+    }
+
+    bool hears() const {
+        char byte = 0;
+        return uninterrupted([&] { return ::recv(socket_, &byte, 1, 0); }) == 1;
     }
 
     void stop() {
         if (process_ == 0)
             return;
         ::kill(process_, SIGKILL);
-        ::waitpid(process_, nullptr, 0);
+        uninterrupted([&] { return ::waitpid(process_, nullptr, 0); });
         ::close(socket_);
         process_ = 0;
     }
 
     bool died() {
         int status = 0;
-        ::waitpid(process_, &status, 0);
+        uninterrupted([&] { return ::waitpid(process_, &status, 0); });
         std::fprintf(stderr, "the runner ended with %s %d\n",
                      WIFSIGNALED(status) ? "signal" : "status",
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
