@@ -81,6 +81,10 @@ namespace {
 
 // The second source, with the parameters' strides and offset, in the result: at least this much.
 bool lies_in_result(const Node& node, int64_t least) {
+    // Kernels go through all rows, also through those without elements.
+    const Elements& source = node[kB].ne;
+    if (product({source[1], source[2], source[3]}) > node.elements(kResult))
+        return false;
     const int64_t offset = node.param(3);
     const auto element = static_cast<int64_t>(node.type_size(kA));
     const int64_t strides[] = {element, node.param(0), node.param(1), node.param(2)};

@@ -304,6 +304,22 @@ TEST_F(OpRulesTest, NothingIsSetInsideTheResultToo) {
     }
 }
 
+// Found by fuzzing: kernels go through rows that have no elements as well.
+TEST_F(OpRulesTest, RowsWithoutElementsAreNotEndless) {
+    int tried = 0;
+    for (const ggml_tensor* const node : nodes_) {
+        if (node->op != GGML_OP_SET && node->op != GGML_OP_ACC)
+            continue;
+        ++tried;
+        auto tensors = describe(node);
+        protocol::Tensor& source = tensors[last(tensors).source[1] - 1].tensor;
+        source.ne = {0, INT32_MAX, 1, 1};
+        lay_out(source);
+        EXPECT_NE(outcome(tensors), "valid") << ggml_op_desc(node);
+    }
+    EXPECT_GT(tried, 0);
+}
+
 // Found by fuzzing: ggml asserts the order of strides of dimensions of one as well.
 TEST_F(OpRulesTest, AttentionIntoAPermutedResultIsRefused) {
     int tried = 0;
