@@ -18,6 +18,17 @@ class SharedStreamTest : public SharedMemoryTest {
     void ask(const ggml_tensor* tensor, std::span<uint8_t> to) {
         ggml_backend_tensor_get_async(backend_.get(), tensor, to.data(), 0, to.size());
     }
+    // For bytes of 7, over which a copy of 6 is queued on ring 0. The buffer is the copy's source.
+    GgmlBuffer ask_behind_a_queued_copy() {
+        ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
+        GgmlBuffer other = allocate();
+        fill(source, 6);
+        fill(small_, 7);
+        host_.fake.serves_rings = false;
+        ggml_backend_tensor_copy(source, small_);
+        ask(small_, bytes_);
+        return other;
+    }
     void give(ggml_tensor* tensor, std::span<const uint8_t> from) {
         ggml_backend_tensor_set_async(backend_.get(), tensor, from.data(), 0, from.size());
     }
@@ -96,13 +107,7 @@ TEST_F(SharedStreamTest, ResultsAreThoseFromBeforeACopy) {
 
 // What ring 0 has queued comes first, though nobody waits for it and nothing else is in the stream.
 TEST_F(SharedStreamTest, ResultsAreThoseFromAfterAQueuedCopy) {
-    ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
-    const GgmlBuffer other = allocate();
-    fill(source, 6);
-    fill(small_, 7);
-    host_.fake.serves_rings = false;
-    ggml_backend_tensor_copy(source, small_);
-    ask(small_, bytes_);
+    const GgmlBuffer source = ask_behind_a_queued_copy();
     const std::jthread later = resume_later();
     ggml_backend_synchronize(backend_.get());
     EXPECT_THAT(bytes_, testing::Each(6));
@@ -126,13 +131,7 @@ TEST_F(SharedStreamTest, ResultsAreThoseFromAfterAQueuedWrite) {
 }
 
 TEST_F(SharedStreamTest, ResultsOfAFreedBufferAreThoseFromAfterAQueuedCopy) {
-    ggml_tensor* const source = ggml_dup_tensor(context_.get(), small_);
-    const GgmlBuffer other = allocate();
-    fill(source, 6);
-    fill(small_, 7);
-    host_.fake.serves_rings = false;
-    ggml_backend_tensor_copy(source, small_);
-    ask(small_, bytes_);
+    const GgmlBuffer source = ask_behind_a_queued_copy();
     const std::jthread later = resume_later();
     buffer_.reset();
     ggml_backend_synchronize(backend_.get());

@@ -46,11 +46,36 @@ class GraphOrderTest : public PluginTest {
             EXPECT_EQ(ggml_tallocr_alloc(&places, node), GGML_STATUS_SUCCESS);
     }
 
+    // Until allowed_ is set.
+    void hold_computing() {
+        host_.compute_by([allowed = allowed_.get_future().share()] { allowed.wait(); });
+    }
+
+    struct Foretold {
+        GgmlBuffer first_places;
+        GgmlBuffer second_places;
+        ggml_cgraph* second;
+    };
+    // The device computes the first graph until allowed_ is set; the second is known and placed.
+    Foretold foretell_behind_a_held_graph() {
+        hold_computing();
+        ggml_cgraph* const first = make_graph();
+        optimize(first);
+        GgmlBuffer first_places = allocate();
+        GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
+        EXPECT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
+        ggml_cgraph* const second = make_graph();
+        optimize(second);
+        place_all(second, second_places.get());
+        return {std::move(first_places), std::move(second_places), second};
+    }
+
     int graphs_brought() const {
         return host_.count(Command::kDefineGraph) + host_.count(Command::kEditGraph);
     }
 
     Dependencies dependencies_;
+    std::promise<void> allowed_;
     const GgmlBackend backend_ = open_backend();
 };
 
@@ -114,9 +139,7 @@ TEST_F(GraphOrderTest, ALostHostLeavesTheGraphAlone) {
 
 // As with a cache that stays on the guest's processor.
 TEST_F(GraphOrderTest, AViewOfAnotherBackendsDataIsNoErrorWhileTheDeviceIsBusy) {
-    std::promise<void> allowed;
-    const auto is_allowed = allowed.get_future().share();
-    host_.compute_by([&] { is_allowed.wait(); });
+    hold_computing();
     const GgmlContext others{
         ggml_init({.mem_size = 1 << 20, .mem_buffer = nullptr, .no_alloc = true})};
     ggml_tensor* const cache = ggml_new_tensor_1d(others.get(), GGML_TYPE_F32, 64);
@@ -131,7 +154,7 @@ TEST_F(GraphOrderTest, AViewOfAnotherBackendsDataIsNoErrorWhileTheDeviceIsBusy) 
 
     optimize(with_view);
     EXPECT_THAT(log_.lines(), testing::IsEmpty());
-    allowed.set_value();
+    allowed_.set_value();
     ggml_backend_synchronize(backend_.get());
 }
 
@@ -160,22 +183,11 @@ TEST_F(GraphOrderTest, AHostThatGoesWithAForetoldGraphStillGivesZeroes) {
 // While the device computes, the next graph is brought to the host: when it is to be computed, it
 // is there.
 TEST_F(GraphOrderTest, AGraphIsBroughtWhileTheOneBeforeIsComputed) {
-    std::promise<void> allowed;
-    const auto is_allowed = allowed.get_future().share();
-    host_.compute_by([&] { is_allowed.wait(); });
-    ggml_cgraph* const first = make_graph();
-    optimize(first);
-    const auto first_places = allocate();
-    const GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
-    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
-
-    ggml_cgraph* const second = make_graph();
-    optimize(second);
-    place_all(second, second_places.get());
-    allowed.set_value();
+    const Foretold graphs = foretell_behind_a_held_graph();
+    allowed_.set_value();
     ggml_backend_synchronize(backend_.get());
     EXPECT_EQ(graphs_brought(), 2);
-    EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), second), GGML_STATUS_SUCCESS);
+    EXPECT_EQ(ggml_backend_graph_compute(backend_.get(), graphs.second), GGML_STATUS_SUCCESS);
     EXPECT_EQ(graphs_brought(), 2);
     EXPECT_EQ(host_.count(Command::kRunGraph), 2);
 }
@@ -186,27 +198,17 @@ Connection& connection_of(ggml_backend_buffer_t buffer) {
 
 // Its owner waits for the stream before it is freed: who foretells meanwhile must not name it.
 TEST_F(GraphOrderTest, AGraphInABufferThatIsBeingFreedIsNotForetold) {
-    std::promise<void> allowed;
-    const auto is_allowed = allowed.get_future().share();
-    host_.compute_by([&] { is_allowed.wait(); });
-    ggml_cgraph* const first = make_graph();
-    optimize(first);
-    const auto first_places = allocate();
-    GgmlBuffer second_places(ggml_backend_alloc_buffer(backend_.get(), 4096));
-    ASSERT_EQ(ggml_backend_graph_compute_async(backend_.get(), first), GGML_STATUS_SUCCESS);
-    ggml_cgraph* const second = make_graph();
-    optimize(second);
-    place_all(second, second_places.get());
+    Foretold graphs = foretell_behind_a_held_graph();
 
-    const Connection& connection = connection_of(first_places.get());
+    const Connection& connection = connection_of(graphs.first_places.get());
     const uint64_t freed = connection.buffers_freed();
-    std::jthread freeing([&] { second_places.reset(); });
+    std::jthread freeing([&] { graphs.second_places.reset(); });
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (connection.buffers_freed() == freed && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::jthread synchronizing([&] { ggml_backend_synchronize(backend_.get()); });
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    allowed.set_value();
+    allowed_.set_value();
     synchronizing.join();
     freeing.join();
     EXPECT_EQ(graphs_brought(), 1);
